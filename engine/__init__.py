@@ -1,0 +1,1 @@
+"""NSPS: an ESPF event in, every external system in step."""

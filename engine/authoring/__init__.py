@@ -1,0 +1,1 @@
+"""What integrators use: reports, dry-run, tests, scaffolds, explanations."""

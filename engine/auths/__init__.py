@@ -1,0 +1,1 @@
+"""One module per auth kind, and a literal table of them."""

@@ -1,0 +1,37 @@
+"""An event as it was taken in, and the NSPS envelope pipelines see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+EventSource = Literal["espf", "nsps"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One accepted event. `data` is the sender's `{event_type, variables}` untouched.
+
+    `id` is a UUID as text: ours for ESPF, the sender's `event_id` in the NSPS role. `facts` is the `pb_data` an envelope
+    brought with it, None for an ESPF event: then it is enriched.
+    """
+
+    id: str
+    source: EventSource
+    received_at: datetime
+    event_type: str
+    data: Mapping[str, Any]
+    body: bytes = field(repr=False)
+    i_env: str | None = None
+    i_event: str | None = None
+    trace_id: str = ""
+    facts: Mapping[str, Any] | None = None
+    created_at: str | None = None  # as an envelope brought it; None: received_at
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """The event's variables, `{}` when it has none."""
+        found = self.data.get("variables")
+        return found if isinstance(found, Mapping) else {}

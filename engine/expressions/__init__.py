@@ -1,0 +1,1 @@
+"""JMESPath selects, Jinja2 renders: both compiled once, strict, sandboxed."""

@@ -1,0 +1,1 @@
+"""Attempt number to delay. No clock; the jitter is a hash of delivery and attempt."""

@@ -1,0 +1,1 @@
+"""The store: the one owner of truth and time."""

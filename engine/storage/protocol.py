@@ -1,0 +1,291 @@
+"""What the engine asks of the store, area by area. `engine.storage.store.Store` is all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from engine.delivery import OnceKey, OnceNote, Outcome, Routed, State, StepDone
+from engine.event import Event, EventSource
+
+# --- intake -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An event to be stored with its deliveries.
+
+    `key` identifies repeats (None: no key, never a repeat). `id_key` hashes source, i_env and i_event only, so that
+    the same id with other content is stored but flagged. `replace_body`: a repeat's body replaces the stored one (NSPS role).
+    `hinted`: ids will be handed to the queue right after, so the sweep need not look for 5 s.
+    """
+
+    event: Event
+    routed: Sequence[Routed]
+    key: str | None
+    id_key: str | None = None
+    replace_body: bool = False
+    policy_off: bool = False  # processed answers: the sender owns the retries
+    hinted: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """Returned after the commit. `delivery_ids` are those stored now (empty for a repeat), waiting ones only.
+
+    `same_id_as` names an earlier event that had the same id but other content.
+    """
+
+    event_id: str
+    new: bool
+    delivery_ids: tuple[int, ...]
+    same_id_as: str | None = None
+
+
+class Intake(Protocol):
+    async def accept(self, arrival: Arrival) -> Accepted:
+        """Stores it in a group commit. Raises StoreUnavailable; then nothing is stored."""
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Keeps what was refused, within bounds of count, bytes and rate; counts it always."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What a sender posted and we did not take. `headers` carries no credentials."""
+
+    at: datetime
+    source: EventSource
+    status: int
+    reason: str
+    sender: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    id: int = 0
+    admitted_as: str | None = None
+
+
+# --- claims -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A delivery this process now holds. `fence` is its number: only its holder writes an outcome.
+
+    `attempts` were used before this one. `suspect`: it was in flight at a crash; it runs alone in its process.
+    """
+
+    delivery_id: int
+    fence: int
+    event: Event
+    pipeline: str
+    lane: str | None
+    attempts: int
+    crashes: int
+    suspect: bool
+    policy_off: bool
+    seed: str
+    previous_ended_at: datetime | None
+    done: tuple[StepDone, ...]
+    resend: frozenset[str] = frozenset()
+    assume_done: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One row the sweep should do something about. `stalled`: its owner's heartbeat is dead."""
+
+    delivery_id: int
+    pipeline: str
+    state: State
+    owner: str | None
+    fence: int
+    crashes: int
+    suspect: bool
+    stalled: bool
+
+
+class Claims(Protocol):
+    async def claim(self, ids: Sequence[int], owner: str, pipelines: Sequence[str], now: datetime) -> list[Claimed]:
+        """Claims those of `ids` that may start now: waiting, due, of these pipelines, first (strict) or last (latest) of
+        their lane with none running. In a `latest` lane the older waiting ones become superseded."""
+
+    async def keep_done(self, delivery_id: int, fence: int, step: StepDone) -> None:
+        """Makes a finished step durable. Raises ClaimLost."""
+
+    async def intend(self, once: OnceKey, delivery_id: int, fence: int, now: datetime) -> OnceNote: ...
+
+    async def settle(
+        self, once: OnceKey, delivery_id: int, state: Literal["done", "dropped", "unknown"], result: Any, now: datetime
+    ) -> None: ...
+
+    async def finish(self, finished: Finished) -> tuple[int, ...]:
+        """Writes the attempt and the outcome, coalesced with others. Returns ids that may start now (next of its lane).
+
+        Raises ClaimLost when the fence is another's; then nothing is written."""
+
+    async def give_back(self, owner: str, now: datetime) -> int:
+        """Running deliveries of this owner wait again, due now, nothing counted. Returns how many."""
+
+    async def beat(self, owner: Owner, now: datetime) -> datetime:
+        """Writes this process's heartbeat; returns the store's time."""
+
+    async def leave(self, owner: str) -> None:
+        """Removes this process's heartbeat row (graceful stop)."""
+
+    async def look(self, now: datetime, limit: int) -> list[Look]:
+        """Rows whose `look_at` has come; moves it (5 s, doubling to a minute) so that no other sweep looks too."""
+
+    async def release_stalled(self, look: Look, now: datetime) -> State | None:
+        """A running delivery whose owner is dead waits again as a suspect, with an attempt "outcome unknown"; the third
+        crash alone makes it `failed`; a processed one is `failed: interrupted`. None when it moved meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """One process that works on deliveries."""
+
+    id: str
+    host: str
+    pid: int
+    started_at: datetime
+    config_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """What is written when an attempt ended. `trace` is masked, bounded JSON."""
+
+    delivery_id: int
+    fence: int
+    number: int
+    started_at: datetime
+    ended_at: datetime
+    outcome: Outcome
+    trace: bytes = field(repr=False)
+    search: Mapping[str, str] = field(default_factory=dict)
+    config_hash: str = ""
+
+
+# --- control, configuration, history ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A pause (by a person) or a hold (by us, a login refused). `scope`: `all`, `pipeline:NAME`, `connector:NAME`."""
+
+    scope: str
+    kind: Literal["paused", "held"]
+    by: str
+    reason: str
+    at: datetime
+    owner: str | None = None  # a hold lasts until a process starts with other settings
+
+
+class Control(Protocol):
+    async def holds(self) -> list[Hold]: ...
+
+    async def set_hold(self, hold: Hold) -> None: ...
+
+    async def lift(self, scope: str, now: datetime) -> bool:
+        """Removes it and makes what waited for it look-able now. False when there was none."""
+
+    async def snapshot(self, config_hash: str, files: Mapping[str, str], now: datetime) -> None:
+        """Keeps a configuration by its hash, once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """An event as the history shows it."""
+
+    id: str
+    source: str
+    received_at: datetime
+    event_type: str
+    i_env: str | None
+    i_event: str | None
+    body: bytes
+    trace_id: str
+    repeats: int
+    same_id_as: str | None
+    deliveries: tuple[DeliveryRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow:
+    """A delivery as the history shows it, finished or not."""
+
+    id: int
+    event_id: str
+    pipeline: str
+    lane: str | None
+    mode: str
+    state: State
+    reason: str
+    attempts: int
+    due_at: datetime | None
+    finished_at: datetime | None
+    superseded_by: int | None
+    replay_of: int | None
+    owner: str | None
+    suspect: bool
+    behind: int | None = None  # the delivery of its lane that must end first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow:
+    delivery_id: int
+    number: int
+    started_at: datetime
+    ended_at: datetime
+    ending: str
+    reason: str
+    config_hash: str
+    trace: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """What `nsps events` asks for. `find` matches an event id, an i_event, an i_account or a declared search key.
+
+    `state`: a delivery's state, or `unrouted`. Newest first; `before` is the id of the last event of the page before.
+    """
+
+    state: str | None = None
+    pipeline: str | None = None
+    event_type: str | None = None
+    find: str | None = None
+    since: datetime | None = None
+    before: str | None = None
+    limit: int = 50
+
+
+class History(Protocol):
+    async def events(self, wanted: EventFilter) -> list[EventRow]: ...
+
+    async def event(self, event_id: str) -> EventRow | None:
+        """By its id, a unique beginning of it, an i_event, or the number of one of its deliveries."""
+
+    async def stored_event(self, event_id: str) -> Event | None:
+        """The event itself, as it was accepted."""
+
+    async def attempts(self, delivery_id: int) -> list[AttemptRow]: ...
+
+    async def counts(self) -> Mapping[str, Any]:
+        """{events, unrouted, repeats, refused, refused_kept, deliveries: {pipeline: {state: n}}, oldest_due_at}."""
+
+    async def refusals(self, limit: int) -> list[Refusal]: ...
+
+    async def refusal(self, refusal_id: int) -> Refusal | None: ...
+
+    async def replay(
+        self, delivery_id: int, routed: Routed, now: datetime, resend: Sequence[str], assume_done: Sequence[str]
+    ) -> int:
+        """A new delivery for a finished one; returns its id."""
+
+    async def route_again(self, event_id: str, routed: Sequence[Routed], now: datetime) -> tuple[int, ...]:
+        """Deliveries for an event no pipeline took; returns their ids."""
+
+    async def owners(self) -> list[tuple[Owner, datetime]]: ...

@@ -1,0 +1,1 @@
+"""One module per transport, and a literal table of them."""
