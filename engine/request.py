@@ -38,7 +38,7 @@ class Call:
     """One call of one operation; nothing is left to decide but what only the exchange knows, the session.
 
     `render` gives the request for a session (for most operations the same whatever it is) and may raise OursFailed.
-    `scope` is what a session's `apply` sees: args, config, item, index, idempotency_key. `not_before`: a cached or shared reply must
+    `scope` is what `apply` sees: args, config, item, index, idempotency_key. `not_before`: a cached or shared reply must
     have been asked for at or after this instant (the later of receipt and the previous attempt's end).
     `cache_s` above zero only for enrichments; `secrets` are argument values to mask wherever they appear.
     """
