@@ -1,0 +1,1 @@
+"""What operators use: history, replay, pauses, the state of things."""

@@ -1,0 +1,114 @@
+"""`nsps pause`, `resume`, `status`: maintenance, and how things stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from engine.catalog import Catalog
+from engine.errors import WrongUse
+from engine.loading.suggest import closest
+from engine.storage.protocol import Control, Hold, History, Owner
+from engine.terminal import faint, instant, lasting, state, strong, table
+
+STATES = ("waiting", "running", "delivered", "skipped", "superseded", "failed")
+
+
+def scope_of(catalog: Catalog, pipeline: str | None, connector: str | None) -> str:
+    """`all`, `pipeline:NAME` or `connector:NAME`. Raises WrongUse for a name that is not there."""
+    if pipeline and connector:
+        raise WrongUse("name a pipeline or a connector, not both")
+    for kind, name, known in (("pipeline", pipeline, catalog.pipelines), ("connector", connector, catalog.connectors)):
+        if name and name not in known:
+            near = closest(name, known)
+            hint = f"; did you mean {near}?" if near else f"; there are {', '.join(sorted(known)) or 'none'}"
+            raise WrongUse(f"no {kind} {name!r} in this project{hint}")
+        if name:
+            return f"{kind}:{name}"
+    return "all"
+
+
+async def pause(control: Control, scope: str, by: str, reason: str, at: datetime) -> str:
+    """Holds back deliveries of the scope; what arrives meanwhile is stored. Returns what to tell."""
+    await control.set_hold(Hold(scope=scope, kind="paused", by=by, reason=reason, at=at))
+    return (
+        f"paused {spoken(scope)}: events are taken and stored, nothing of it is sent. To go on: {resume_command(scope)}"
+    )
+
+
+async def resume(control: Control, scope: str, now: datetime) -> str:
+    """Lets the scope go on, a refused login too. Returns what to tell."""
+    if await control.lift(scope, now):
+        return f"resumed {spoken(scope)}: what waited is sent in order"
+    return f"{spoken(scope)} was not paused"
+
+
+def spoken(scope: str) -> str:
+    """A scope in words."""
+    return "everything" if scope == "all" else scope.replace(":", " ")
+
+
+def resume_command(scope: str) -> str:
+    """What to type to lift a hold."""
+    kind, _, name = scope.partition(":")
+    return "nsps resume" if scope == "all" else f"nsps resume --{kind} {name}"
+
+
+async def standing(store: Any, catalog: Catalog, now: datetime) -> dict[str, Any]:
+    """How things stand, as JSON values: counts, holds, processes, pipelines that are off."""
+    counts = dict(await _history(store).counts())
+    holds = await store.holds()
+    owners = await _history(store).owners()
+    return {
+        **counts,
+        "holds": [{"scope": h.scope, "kind": h.kind, "by": h.by, "reason": h.reason, "at": h.at} for h in holds],
+        "processes": [_process(owner, beat_at, now) for owner, beat_at in owners],
+        "off": {name: p.off for name, p in catalog.pipelines.items() if p.off},
+        "configuration": catalog.hash,
+    }
+
+
+def _history(store: Any) -> History:
+    found: History = store
+    return found
+
+
+def _process(owner: Owner, beat_at: datetime, now: datetime) -> dict[str, Any]:
+    silent_s = (now - beat_at).total_seconds()
+    return {
+        "id": owner.id, "host": owner.host, "pid": owner.pid, "started_at": owner.started_at,
+        "beat_at": beat_at, "alive": silent_s < 10, "configuration": owner.config_hash,
+    }  # fmt: skip
+
+
+def standing_lines(told: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    """The same for people, what needs doing first."""
+    for hold in told["holds"]:
+        what = f"{state(hold['kind'])} {spoken(hold['scope'])} since {instant(hold['at'])} by {hold['by']}"
+        yield what + (f": {hold['reason']}" if hold["reason"] else "") + f"  ({resume_command(hold['scope'])})"
+    for name, why in told["off"].items():
+        yield f"{state('held', 'off')} pipeline {name}: {why}"
+    yield f"{told['events']} events, {told['repeats']} repeats, {told['unrouted']} unrouted, {told['refused']} refused"
+    if told["refused"]:
+        yield "  what was refused: nsps refused"
+    if told.get("oldest_due_at") and told["oldest_due_at"] < now:
+        yield f"oldest delivery that is due waits since {lasting((now - told['oldest_due_at']).total_seconds())}"
+    rows = [[name, *(str(counts.get(s, 0)) for s in STATES)] for name, counts in told["deliveries"].items()]
+    if rows:
+        yield ""
+        yield from table(("PIPELINE", *(s.upper() for s in STATES)), rows)
+    yield ""
+    yield from _process_lines(told)
+
+
+def _process_lines(told: Mapping[str, Any]) -> Iterator[str]:
+    if not told["processes"]:
+        yield f"{state('failed', 'nothing runs')}: no process works on this store. To start one: nsps run"
+    for process in told["processes"]:
+        word = state("ok", "alive") if process["alive"] else state("failed", "silent")
+        differs = process["configuration"] != told["configuration"]
+        note = state("retry", "  other configuration than this folder") if differs else ""
+        where = f"{strong(process['host'])} pid {process['pid']}"
+        yield f"{word} {where}, since {instant(process['started_at'])}, configuration {process['configuration'][:12]}{note}"
+    yield faint(f"this folder: configuration {told['configuration'][:12]}")

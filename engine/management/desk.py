@@ -1,0 +1,56 @@
+"""The operator's desk: a project's store, opened beside whatever runs on it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from engine.catalog import Catalog
+from engine.clock import SystemClock
+from engine.errors import ConfigurationRefused
+from engine.loading.load import load_project
+from engine.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """A store and the configuration of the folder it is asked from."""
+
+    store: Store
+    catalog: Catalog
+    clock: SystemClock
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+
+@asynccontextmanager
+async def open_desk(project: Path, environ: Mapping[str, str]) -> AsyncIterator[Desk]:
+    """The desk of a project; its store is closed at the end. Unset variables are no hindrance to looking.
+
+    Raises ConfigurationRefused when the files cannot be loaded, StoreUnavailable or SchemaMismatch.
+    """
+    loaded = load_project(project, environ, placeholders=True)
+    if loaded.catalog is None:
+        raise ConfigurationRefused(loaded.problems)
+    clock = SystemClock()
+    store = await Store.open(loaded.catalog.settings.store, project=project, clock=clock)
+    try:
+        yield Desk(store=store, catalog=loaded.catalog, clock=clock)
+    finally:
+        await store.close()
+
+
+def who() -> str:
+    """Who is at the keyboard, for the audit: `NAME` of the login, and of sudo when it was used."""
+    real = os.environ.get("SUDO_USER")
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = f"uid {os.getuid()}"
+    return f"{name} (sudo by {real})" if real else name

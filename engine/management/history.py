@@ -1,0 +1,114 @@
+"""`nsps events` and `nsps show`: what came in and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from engine.authoring.story import tell
+from engine.storage.protocol import AttemptRow, DeliveryRow, EventFilter, EventRow, History
+from engine.terminal import faint, instant, state, strong, table
+
+
+async def event_list(history: History, wanted: EventFilter) -> list[EventRow]:
+    """One page of events, newest first."""
+    return await history.events(wanted)
+
+
+def list_lines(rows: list[EventRow], wanted: EventFilter) -> list[str]:
+    """The page as a table, one line a delivery, and how to see the next page."""
+    if not rows:
+        return ["no events" + (" match" if wanted != EventFilter(limit=wanted.limit) else " yet")]
+    cells = [cell for row in rows for cell in _event_cells(row)]
+    lines = table(("RECEIVED", "EVENT", "TYPE", "I_EVENT", "PIPELINE", "STATE"), cells)
+    if len(rows) == wanted.limit:
+        lines.append(faint(f"more: add --before {rows[-1].id}"))
+    return lines
+
+
+def _event_cells(row: EventRow) -> Iterator[tuple[str, ...]]:
+    head = (instant(row.received_at), row.id, row.event_type, row.i_event or "-")
+    if not row.deliveries:
+        yield (*head, "-", state("unrouted"))
+    for delivery in row.deliveries:
+        yield (*head, delivery.pipeline, standing(delivery))
+
+
+def standing(delivery: DeliveryRow) -> str:
+    """Where a delivery stands, in words: its state, attempts, what it waits for, why it ended so."""
+    word = "retrying" if delivery.state == "waiting" and delivery.attempts else delivery.state
+    tries = f" after {delivery.attempts} attempt{'s' * (delivery.attempts != 1)}" if delivery.attempts else ""
+    parts = [state(word) + tries]
+    if delivery.state == "waiting":
+        parts.append(f"behind #{delivery.behind}" if delivery.behind else f"next at {instant(delivery.due_at)}")
+    if delivery.superseded_by:
+        parts.append(f"by #{delivery.superseded_by}")
+    if delivery.reason and delivery.state != "delivered":
+        parts.append(delivery.reason)
+    return ", ".join(parts)
+
+
+async def event_story(history: History, event: EventRow) -> dict[str, Any]:
+    """An event with its deliveries and their attempts, as JSON values: what `nsps show --format json` prints."""
+    deliveries = []
+    for row in event.deliveries:
+        attempts = [_attempt(attempt) for attempt in await history.attempts(row.id)]
+        deliveries.append({**_plain(row), "attempts_made": attempts})
+    return {**_plain(event), "deliveries": deliveries}
+
+
+def _attempt(row: AttemptRow) -> dict[str, Any]:
+    return {**_plain(row), "trace": orjson.loads(row.trace) if row.trace else {}}
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in row.__dataclass_fields__:
+        value = getattr(row, name)
+        if isinstance(value, datetime):
+            value = value.isoformat()
+        elif isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        found[name] = value
+    return found
+
+
+def story_lines(event: EventRow, told: Mapping[str, Any], *, full: bool) -> Iterator[str]:
+    """The event's story for people: header, then each delivery with its attempts."""
+    yield f"{strong('event')} {event.id}  {event.event_type}"
+    ids = f"i_env {event.i_env or '-'}, i_event {event.i_event or '-'}"
+    yield f"  received {instant(event.received_at)} from {event.source}, {ids}"
+    yield f"  trace {event.trace_id}"
+    if event.repeats:
+        yield f"  repeated {event.repeats} time{'s' * (event.repeats != 1)} by its sender; recognised, delivered once"
+    if event.same_id_as:
+        yield f"  {state('retry', 'warning')}: event {event.same_id_as} had the same id but other content; both were taken"
+    if full:
+        yield from (f"    {line}" for line in event.body.decode("utf-8", "replace").splitlines())
+    if not event.deliveries:
+        yield f"  {state('unrouted')}: no pipeline took it"
+        yield f"  to see why: nsps why {event.id}; to route it again: nsps replay {event.id}"
+    for row, delivery in zip(event.deliveries, told["deliveries"], strict=True):
+        yield ""
+        yield f"{strong('delivery')} #{row.id} to {strong(row.pipeline)}: {standing(row)}"
+        yield from _delivery_facts(row)
+        for attempt in delivery["attempts_made"]:
+            word = state(attempt["ending"])
+            reason = f": {attempt['reason']}" if attempt["reason"] else ""
+            yield f" attempt {attempt['number']} at {attempt['started_at'][:19]}Z: {word}{reason}"
+            yield faint(f"  configuration {attempt['config_hash'][:12]}")
+            yield from tell(attempt["trace"], full=full)
+
+
+def _delivery_facts(row: DeliveryRow) -> Iterator[str]:
+    if row.lane:
+        yield faint(f"  lane {row.lane} ({row.mode})")
+    if row.replay_of:
+        yield faint(f"  replay of #{row.replay_of}")
+    if row.suspect and row.state in ("waiting", "running"):
+        yield "  it was in flight at a crash: it runs alone in its process"
+    if row.state == "failed":
+        yield f"  to send it again: nsps replay {row.id}"

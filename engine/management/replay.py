@@ -1,0 +1,83 @@
+"""`nsps replay`: new deliveries for what failed, or for what no pipeline took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.catalog import Catalog
+from engine.delivery import FINAL, Routed
+from engine.errors import WrongUse
+from engine.route import route
+from engine.storage.protocol import DeliveryRow, EventRow, History
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What a person asked for. `what` is an event (its failed deliveries) or the number of one delivery."""
+
+    what: str
+    pipeline: str | None = None
+    resend: tuple[str, ...] = ()
+    assume_done: tuple[str, ...] = ()
+
+
+async def replay(history: History, catalog: Catalog, asked: Replay, now: datetime) -> list[str]:
+    """Makes the new deliveries; returns one line each. They stand in their lanes by the time of replay.
+
+    Raises WrongUse when there is nothing to send again, saying why.
+    """
+    event = await history.event(asked.what)
+    if event is None:
+        raise WrongUse(f"no event or delivery {asked.what!r} here; nsps events lists what is")
+    if not event.deliveries:
+        return await _route_again(history, catalog, event, now)
+    rows = _chosen(event, asked)
+    return [await _again(history, row, event, asked, now) for row in rows]
+
+
+def _chosen(event: EventRow, asked: Replay) -> Sequence[DeliveryRow]:
+    one = [row for row in event.deliveries if str(row.id) == asked.what.lstrip("#")]
+    if one:
+        if one[0].state not in FINAL:
+            raise WrongUse(
+                f"delivery #{one[0].id} is {one[0].state}: it is still at work, there is nothing to send again"
+            )
+        return one
+    latest = {row.pipeline: row for row in sorted(event.deliveries, key=lambda row: row.id)}
+    rows = [row for row in latest.values() if asked.pipeline in (None, row.pipeline)]
+    if not rows:
+        raise WrongUse(f"event {event.id} has no delivery to pipeline {asked.pipeline!r}; it has {', '.join(latest)}")
+    failed = [row for row in rows if row.state == "failed"]
+    if not failed:
+        stand = "; ".join(f"#{row.id} to {row.pipeline} is {row.state}" for row in rows)
+        raise WrongUse(f"nothing failed here: {stand}. To send one again all the same: nsps replay {rows[0].id}")
+    return failed
+
+
+async def _again(history: History, row: DeliveryRow, event: EventRow, asked: Replay, now: datetime) -> str:
+    routed = Routed(
+        pipeline=row.pipeline,
+        lane=row.lane,
+        mode="latest" if row.mode == "latest" else "strict",
+        position_time=now,
+        position_event=_number(event.i_event),
+    )
+    new = await history.replay(row.id, routed, now, asked.resend, asked.assume_done)
+    return f"delivery #{new} to {row.pipeline}: sends event {event.id} again (was #{row.id}, {row.state})"
+
+
+async def _route_again(history: History, catalog: Catalog, event: EventRow, now: datetime) -> list[str]:
+    stored = await history.stored_event(event.id)
+    taken = route(stored, catalog).taken if stored else ()
+    if not taken:
+        raise WrongUse(
+            f"no pipeline takes event {event.id} ({event.event_type}) now either; nsps why {event.id} says why"
+        )
+    ids = await history.route_again(event.id, taken, now)
+    return [f"delivery #{new} to {routed.pipeline}" for new, routed in zip(ids, taken, strict=True)]
+
+
+def _number(i_event: str | None) -> int:
+    return int(i_event) if i_event is not None and i_event.isdigit() else 0

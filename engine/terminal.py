@@ -1,0 +1,63 @@
+"""What people read at the keyboard: plain when piped, coloured at a terminal, NO_COLOR honoured."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+import typer
+
+COLOURS = {
+    "delivered": "green", "ok": "green", "skipped": "cyan", "skip": "cyan", "superseded": "cyan",
+    "failed": "red", "fail": "red", "retry": "yellow", "retrying": "yellow", "waiting": "yellow", "wait": "yellow",
+    "running": "blue", "paused": "magenta", "held": "magenta", "unrouted": "magenta",
+}  # fmt: skip
+
+
+def say(text: str = "", *, error: bool = False) -> None:
+    """Prints one line; colours are dropped when it is not a terminal or NO_COLOR is set (no-color.org)."""
+    typer.echo(text, err=error, color=False if os.environ.get("NO_COLOR") else None)
+
+
+def state(word: str, text: str | None = None) -> str:
+    """`text` (default: the word) in the colour of a state or verdict."""
+    return typer.style(text or word, fg=COLOURS.get(word))
+
+
+def strong(text: str) -> str:
+    return typer.style(text, bold=True)
+
+
+def faint(text: str) -> str:
+    return typer.style(text, dim=True)
+
+
+def instant(at: datetime | None) -> str:
+    """`2026-11-23 06:12:27Z`, or `-`."""
+    return at.strftime("%Y-%m-%d %H:%M:%SZ") if at else "-"
+
+
+def lasting(seconds: float) -> str:
+    """A duration as people say it: `850 ms`, `12 s`, `5 min`, `3 h 20 min`, `2 d 4 h`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    for size, unit, below, below_unit in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 0, "")):
+        if seconds >= size:
+            whole, rest = divmod(seconds, size)
+            more = int(rest // below) if below else 0
+            return f"{int(whole)} {unit}" + (f" {more} {below_unit}" if more else "")
+    return f"{seconds:.0f} s"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows in columns, padded by what is seen (colours do not count); the last column is not padded."""
+    seen = [[click.unstyle(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(len(row[i]) for row in seen) for i in range(len(head))]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [cell + " " * (widths[i] - len(click.unstyle(cell))) for i, cell in enumerate(cells)]
+        return "  ".join(padded).rstrip()
+
+    return [faint(line(head)), *(line(row) for row in rows)]
