@@ -29,6 +29,17 @@ class Arrival:
     replace_body: bool = False
     policy_off: bool = False  # processed answers: the sender owns the retries
     hinted: bool = True
+    look_at: datetime | None = None  # processed answers: when a sweep may give it up, for its receiver is surely gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where one delivery of an event stands."""
+
+    delivery_id: int
+    pipeline: str
+    state: State
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +47,16 @@ class Accepted:
     """Returned after the commit. `delivery_ids` are those stored now (empty for a repeat), waiting ones only.
 
     `same_id_as` names an earlier event that had the same id but other content.
+    `standing`, for `policy_off` arrivals only: all deliveries of the event as they stand after the commit, in the order of
+    `routed`. A repeat has set its failed ones to waiting again in the same transaction (same delivery, progress kept,
+    attempts continue, `look_at` as the arrival says).
     """
 
     event_id: str
     new: bool
     delivery_ids: tuple[int, ...]
     same_id_as: str | None = None
+    standing: tuple[Standing, ...] = ()
 
 
 class Intake(Protocol):
@@ -105,12 +120,23 @@ class Look:
     crashes: int
     suspect: bool
     stalled: bool
+    policy_off: bool = False
 
 
 class Claims(Protocol):
-    async def claim(self, ids: Sequence[int], owner: str, pipelines: Sequence[str], now: datetime) -> list[Claimed]:
+    async def claim(
+        self, ids: Sequence[int], owner: str, pipelines: Sequence[str], now: datetime, alone: bool = False
+    ) -> list[Claimed]:
         """Claims those of `ids` that may start now: waiting, due, of these pipelines, first (strict) or last (latest) of
-        their lane with none running. In a `latest` lane the older waiting ones become superseded."""
+        their lane with none running. In a `latest` lane the older waiting ones become superseded. Suspects are claimed
+        only when `alone`: then nothing else runs in this process."""
+
+    async def abandon(self, ids: Sequence[int], reason: str, now: datetime) -> int:
+        """Waiting ones become `failed` without an attempt (a processed answer that gave up: its sender repeats).
+        Returns how many; those that moved meanwhile are left alone."""
+
+    async def standing(self, event_id: str) -> tuple[Standing, ...]:
+        """Where each delivery of this event stands, finished or not; the event's id exactly."""
 
     async def keep_done(self, delivery_id: int, fence: int, step: StepDone) -> None:
         """Makes a finished step durable. Raises ClaimLost."""
@@ -191,6 +217,9 @@ class Control(Protocol):
 
     async def lift(self, scope: str, now: datetime) -> bool:
         """Removes it and makes what waited for it look-able now. False when there was none."""
+
+    async def forget(self, now: datetime, finished_s: float, replies_s: float) -> int:
+        """Drops what `keep:` no longer keeps, a bounded amount at a time. Returns how many events went."""
 
     async def snapshot(self, config_hash: str, files: Mapping[str, str], now: datetime) -> None:
         """Keeps a configuration by its hash, once."""
