@@ -1,1 +1,288 @@
-"""The command line."""
+"""`nsps`: each command parses its arguments and calls one function."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.command import Commands, parse_since, print_json, print_lines, run_async
+from engine.terminal import say
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="PortaBilling events in, every external system in step. Start with: nsps init, nsps validate, nsps test, nsps run.",
+)
+refused_app = typer.Typer(cls=Commands, help="What senders posted and was not taken.", invoke_without_command=True)
+
+ProjectOption = Annotated[
+    Path, typer.Option("--project", "-C", envvar="NSPS_PROJECT", help="The project folder.", show_default="this folder")
+]
+FormatOption = Annotated[str, typer.Option("--format", help="text, or json for programs.")]
+PipelineOption = Annotated[str | None, typer.Option("--pipeline", "-p", help="Only this pipeline.")]
+ConnectorOption = Annotated[str | None, typer.Option("--connector", "-c", help="Only this connector.")]
+HERE = Path()
+
+
+def coloured() -> bool:
+    """Whether standard output is a terminal that wants colours."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+@app.command()
+def validate(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Report on these files or folders only.")] = None,
+    form: Annotated[str, typer.Option("--format", help="text, json, github, sarif or junit.")] = "text",
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings refuse, too.")] = False,
+    project: ProjectOption = HERE,
+) -> None:
+    """Check everything: all problems at once, each with what to write instead. Needs no secrets and no network."""
+    from engine.authoring.validate import check, chosen, refuses, report
+
+    loaded = check(project)
+    problems = chosen(loaded, project, paths or ())
+    say(report(loaded, problems, form, colour=coloured()))
+    raise typer.Exit(refuses(problems, strict=strict))
+
+
+@app.command()
+def test(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Run these test files only.")] = None,
+    match: Annotated[str, typer.Option("-k", help="Run tests whose name holds this text.")] = "",
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write a JUnit report to this file.")] = None,
+    coverage: Annotated[bool, typer.Option("--coverage", help="List what no test exercised.")] = False,
+    form: FormatOption = "text",
+    project: ProjectOption = HERE,
+) -> None:
+    """Run the *.test.yaml files: the production journey on a virtual clock, without sockets."""
+    from engine.authoring.testing import TestRun, run_tests
+
+    asked = TestRun(project=project, paths=tuple(paths or ()), match=match, junit=junit, coverage=coverage)
+    raise typer.Exit(run_tests(asked, form))
+
+
+@app.command("dry-run")
+def dry_run(
+    event: Annotated[
+        str, typer.Argument(help="A file with an ESPF event or an enriched envelope; - reads it from standard input.")
+    ],
+    reply: Annotated[
+        list[Path] | None, typer.Option("--reply", help="A YAML file: operation to its replies, as in tests.")
+    ] = None,
+    live: Annotated[bool, typer.Option("--live", help="Make the read-only calls for real.")] = False,
+    pipeline: PipelineOption = None,
+    form: FormatOption = "text",
+    project: ProjectOption = HERE,
+) -> None:
+    """Send one event through the real journey and show what would happen. Nothing is changed anywhere."""
+    from engine.authoring.dry_run import DryRun, dry_run_command
+
+    asked = DryRun(project=project, event=event, replies=tuple(reply or ()), live=live, pipeline=pipeline)
+    raise typer.Exit(run_async(dry_run_command(asked, os.environ, form)))
+
+
+@app.command()
+def run(
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="PORT", help="The port to listen at.")] = 8000,
+    project: ProjectOption = HERE,
+) -> None:
+    """Everything in one process: receive, store, deliver."""
+    from engine.run import run_command
+
+    raise typer.Exit(run_command(project, os.environ, host, port))
+
+
+@app.command()
+def demo(serve: Annotated[bool, typer.Option("--serve", help="Leave it running.")] = False) -> None:
+    """The whole system against simulators: a story in well under 20 seconds."""
+    from engine.authoring.demo import demo as tell_demo
+
+    raise typer.Exit(run_async(tell_demo(serve, say)))
+
+
+@app.command()
+def events(
+    find: Annotated[
+        str | None, typer.Argument(help="An event id, i_event, i_account, or a search key such as an IMSI.")
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option("--state", help="waiting, running, delivered, skipped, superseded, failed, unrouted.")
+    ] = None,
+    pipeline: PipelineOption = None,
+    event_type: Annotated[str | None, typer.Option("--type", help="Only this event type.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="A duration such as 2h, or an instant.")] = None,
+    before: Annotated[str | None, typer.Option("--before", help="The last event id of the page before.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 50,
+    form: FormatOption = "text",
+    project: ProjectOption = HERE,
+) -> None:
+    """List events, newest first, and where each delivery stands."""
+    from engine.management import commands
+    from engine.storage.protocol import EventFilter
+
+    wanted = EventFilter(find=find, state=state, pipeline=pipeline, event_type=event_type, before=before, limit=limit)
+    run_async(commands.events(project, os.environ, wanted, since, form))
+
+
+@app.command()
+def show(
+    event: Annotated[str, typer.Argument(help="An event id (or its beginning), an i_event, or a delivery's number.")],
+    full: Annotated[bool, typer.Option("--full", help="Bodies and pb_data, too.")] = False,
+    form: FormatOption = "text",
+    project: ProjectOption = HERE,
+) -> None:
+    """One event's story: what was asked, mapped, sent and answered in each attempt."""
+    from engine.management import commands
+
+    run_async(commands.show(project, os.environ, event, full, form))
+
+
+@app.command()
+def why(
+    event: Annotated[str, typer.Argument(help="An event id (or its beginning), an i_event, or a delivery's number.")],
+    form: FormatOption = "text",
+    project: ProjectOption = HERE,
+) -> None:
+    """Why each pipeline takes an event or not, with the values its conditions saw."""
+    from engine.management import commands
+
+    run_async(commands.why(project, os.environ, event, form))
+
+
+@app.command()
+def replay(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="An event (its failed deliveries, or routed again if none took it) or a delivery's number."
+        ),
+    ],
+    pipeline: PipelineOption = None,
+    resend: Annotated[
+        list[str] | None, typer.Option("--resend", help="A `once` step of unknown outcome: send it again.")
+    ] = None,
+    assume_done: Annotated[
+        list[str] | None, typer.Option("--assume-done", help="A `once` step of unknown outcome: it was done.")
+    ] = None,
+    project: ProjectOption = HERE,
+) -> None:
+    """Send again: new deliveries, in their lanes by the time of replay."""
+    from engine.management import commands
+    from engine.management.replay import Replay
+
+    asked = Replay(what=what, pipeline=pipeline, resend=tuple(resend or ()), assume_done=tuple(assume_done or ()))
+    run_async(commands.replay(project, os.environ, asked))
+
+
+@app.command()
+def pause(
+    pipeline: PipelineOption = None,
+    connector: ConnectorOption = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for whoever looks next.")] = "",
+    project: ProjectOption = HERE,
+) -> None:
+    """Hold everything back, or a pipeline, or all that uses a connector. Events are still taken and stored."""
+    from engine.management import commands
+
+    run_async(commands.pause(project, os.environ, (pipeline, connector), reason))
+
+
+@app.command()
+def resume(pipeline: PipelineOption = None, connector: ConnectorOption = None, project: ProjectOption = HERE) -> None:
+    """Let it go on, in order. Also lifts the hold of a connector whose login was refused."""
+    from engine.management import commands
+
+    run_async(commands.resume(project, os.environ, (pipeline, connector)))
+
+
+@app.command()
+def status(form: FormatOption = "text", project: ProjectOption = HERE) -> None:
+    """How things stand: what is paused, waiting, failed, and which processes run."""
+    from engine.management import commands
+
+    run_async(commands.status(project, os.environ, form))
+
+
+@refused_app.callback()
+def refused(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 50,
+    form: FormatOption = "text",
+    project: ProjectOption = HERE,
+) -> None:
+    """What senders posted and was not taken, newest first."""
+    from engine.management import commands
+
+    if context.invoked_subcommand is None:
+        run_async(commands.refused(project, os.environ, limit, form))
+
+
+@refused_app.command()
+def admit(
+    refusal: Annotated[int, typer.Argument(metavar="ID", help="Its number in `nsps refused`.")],
+    project: ProjectOption = HERE,
+) -> None:
+    """Take a refused body in after all: it is stored and delivered like any event."""
+    from engine.management import commands
+
+    run_async(commands.admit(project, os.environ, refusal))
+
+
+app.add_typer(refused_app, name="refused")
+
+
+@app.command()
+def init(
+    pipelines: Annotated[
+        list[str] | None, typer.Argument(help="Pipelines of the library to copy, such as wtl-hlr-hss.")
+    ] = None,
+    project: ProjectOption = HERE,
+) -> None:
+    """Start a project in an empty folder."""
+    from engine.authoring.init import init_command
+
+    print_lines(init_command(project, pipelines or ()))
+
+
+@app.command()
+def schema(kind: Annotated[str, typer.Argument(help="nsps, connector, pipeline or test.")]) -> None:
+    """Print the JSON Schema of a kind of file."""
+    from engine.authoring.explain import schema_text
+
+    say(schema_text(kind))
+
+
+@app.command()
+def explain(code: Annotated[str, typer.Argument(help="Such as NSPS104.")]) -> None:
+    """Explain a code that validate printed."""
+    from engine.authoring.explain import explain as explain_code
+
+    say(explain_code(code))
+
+
+@app.command()
+def migrate(project: ProjectOption = HERE) -> None:
+    """Bring the store's schema to this version."""
+    from engine.management import commands
+
+    run_async(commands.migrate(project, os.environ))
+
+
+@app.command()
+def doctor(form: FormatOption = "text", project: ProjectOption = HERE) -> None:
+    """Check this installation and project: variables, store, disk, reachability. Exit 1 when something must be done."""
+    from engine.authoring.doctor import doctor_report
+
+    report = run_async(doctor_report(project, os.environ))
+    print_json(report.as_json()) if form == "json" else print_lines(report.lines())
+    raise typer.Exit(not report.healthy)
+
+
+__all__ = ["app", "parse_since"]

@@ -26,7 +26,10 @@ def init(folder: Path, wanted: Sequence[str]) -> list[str]:
     for name in wanted:
         if name not in offered:
             near = closest(name, offered)
-            raise WrongUse(f"no pipeline {name!r} in the library" + (f"; did you mean {near}?" if near else f"; it has {', '.join(offered)}"))
+            raise WrongUse(
+                f"no pipeline {name!r} in the library"
+                + (f"; did you mean {near}?" if near else f"; it has {', '.join(offered)}")
+            )
     if (folder / "nsps.yaml").exists():
         raise WrongUse(f"{folder / 'nsps.yaml'} is there already; nsps init starts in a folder without one")
     return list(_write(folder, wanted))
@@ -50,3 +53,13 @@ def _copy(source: Traversable, target: Path) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(source.read_bytes())
     return str(target)
+
+
+def init_command(folder: Path, wanted: Sequence[str]) -> Iterator[str]:
+    """Starts the project; yields what to tell."""
+    for path in init(folder, wanted):
+        yield f"wrote {path}"
+    yield ""
+    if not wanted:
+        yield f"the library has pipelines to start from: {', '.join(pipelines_offered())}"
+    yield "next: nsps validate, nsps test, nsps doctor (which variables to set), nsps run"

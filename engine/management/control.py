@@ -9,7 +9,7 @@ from typing import Any
 from engine.catalog import Catalog
 from engine.errors import WrongUse
 from engine.loading.suggest import closest
-from engine.storage.protocol import Control, Hold, History, Owner
+from engine.storage.protocol import Control, History, Hold, Owner
 from engine.terminal import faint, instant, lasting, state, strong, table
 
 STATES = ("waiting", "running", "delivered", "skipped", "superseded", "failed")

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from engine.authoring.story import tell
+from engine.story import tell
 from engine.storage.protocol import AttemptRow, DeliveryRow, EventFilter, EventRow, History
 from engine.terminal import faint, instant, state, strong, table
 
@@ -56,15 +56,16 @@ async def event_story(history: History, event: EventRow) -> dict[str, Any]:
     deliveries = []
     for row in event.deliveries:
         attempts = [_attempt(attempt) for attempt in await history.attempts(row.id)]
-        deliveries.append({**_plain(row), "attempts_made": attempts})
-    return {**_plain(event), "deliveries": deliveries}
+        deliveries.append({**as_json(row), "attempts_made": attempts})
+    return {**as_json(event), "deliveries": deliveries}
 
 
 def _attempt(row: AttemptRow) -> dict[str, Any]:
-    return {**_plain(row), "trace": orjson.loads(row.trace) if row.trace else {}}
+    return {**as_json(row), "trace": orjson.loads(row.trace) if row.trace else {}}
 
 
-def _plain(row: Any) -> dict[str, Any]:
+def as_json(row: Any) -> dict[str, Any]:
+    """A row as JSON values: instants as ISO 8601, bytes as text."""
     found: dict[str, Any] = {}
     for name in row.__dataclass_fields__:
         value = getattr(row, name)

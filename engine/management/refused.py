@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.admit import admit_body
+from engine.errors import EventRefused, WrongUse
+from engine.management.desk import Desk
 from engine.storage.protocol import Refusal
 from engine.terminal import faint, instant, table
 
@@ -21,3 +24,21 @@ def refused_lines(refusals: Sequence[Refusal], refused: int) -> list[str]:
 
 def _admitted(refusal: Refusal) -> str:
     return f" (admitted as {refusal.admitted_as})" if refusal.admitted_as else ""
+
+
+async def admit_refusal(desk: Desk, refusal_id: int) -> str:
+    """Stores a refused body as an event with its deliveries; returns what to tell.
+
+    Raises WrongUse when there is no such refusal, it was admitted before, or its body is no event whatever we do.
+    """
+    refusal = await desk.store.refusal(refusal_id)
+    if refusal is None:
+        raise WrongUse(f"no refusal {refusal_id} is kept; nsps refused lists those that are")
+    if refusal.admitted_as:
+        raise WrongUse(f"refusal {refusal_id} was admitted before, as event {refusal.admitted_as}")
+    try:
+        accepted = await admit_body(desk.store, desk.catalog, refusal, desk.now())
+    except EventRefused as still:
+        raise WrongUse(f"its body can be no event: {still.reason}") from still
+    verb = "admitted as" if accepted.new else "it is a repeat of"
+    return f"{verb} event {accepted.event_id}; nsps show {accepted.event_id} tells how it fares"

@@ -1,0 +1,115 @@
+"""How every command ends: errors as messages, never a traceback; exit codes 0 done, 1 problems, 2 wrong use."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import traceback
+from collections.abc import Coroutine, Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import orjson
+import typer
+from typer.core import TyperGroup
+
+from engine.authoring.report import render_report
+from engine.errors import ConfigurationRefused, NspsError, SchemaMismatch, StoreUnavailable, WrongUse
+from engine.terminal import say, state
+
+T = TypeVar("T")
+
+
+class Commands(TyperGroup):
+    """The commands in the order they are written, with one place that turns errors into messages."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command. Raises only what click itself turns into an exit code."""
+        try:
+            return super().invoke(ctx)
+        except ConfigurationRefused as refused:
+            texts = {p.place.file: _text(p.place.file) for p in refused.problems}
+            say(
+                render_report(refused.problems, texts, "text", files=len(texts), colour=sys.stderr.isatty()), error=True
+            )
+            raise typer.Exit(1) from None
+        except (WrongUse, SchemaMismatch, StoreUnavailable) as wrong:
+            say(f"{state('failed', 'nsps')}: {wrong}", error=True)
+            raise typer.Exit(2) from None
+        except NspsError as error:
+            say(f"{state('failed', 'nsps')}: {error}", error=True)
+            raise typer.Exit(1) from None
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except Exception as bug:  # noqa: BLE001 - the last door before the keyboard
+            _tell_of(bug)
+            raise typer.Exit(1) from None
+
+
+def _text(file: str) -> str:
+    path = Path(file)
+    return path.read_text(errors="replace") if path.is_file() else ""
+
+
+def _tell_of(bug: Exception) -> None:
+    last = traceback.extract_tb(bug.__traceback__)[-1]
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    say(f"{state('failed', 'nsps')}: an error of ours, {type(bug).__name__} at {where}: {bug}", error=True)
+    if os.environ.get("NSPS_TRACEBACK"):
+        say(traceback.format_exc(), error=True)
+    else:
+        say("please report it with what NSPS_TRACEBACK=1 prints before the same command", error=True)
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """What the coroutine returns."""
+    return asyncio.run(work)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output, instants as ISO 8601."""
+    say(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2).decode())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        say(line)
+
+
+def parse_since(text: str | None, now: datetime) -> datetime | None:
+    """`2h`, `3d` before now, or an ISO 8601 instant. Raises WrongUse with examples."""
+    from datetime import UTC, timedelta
+
+    from engine.loading.durations import parse_duration
+
+    if text is None:
+        return None
+    seconds = parse_duration(text)
+    if seconds is not None:
+        return now - timedelta(seconds=seconds)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise WrongUse(
+            f"--since {text}: write a duration such as 2h or 3d, or an instant such as 2026-11-23T06:00:00Z"
+        ) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

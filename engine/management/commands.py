@@ -1,0 +1,119 @@
+"""What `nsps events`, `show`, `why`, `replay`, `pause`, … do: open the desk, ask, print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace as with_changes
+from pathlib import Path
+
+from engine.command import parse_since, print_json, print_lines
+from engine.errors import WrongUse
+from engine.management import control, history
+from engine.management import why as why_module
+from engine.management.desk import Desk, open_desk, who
+from engine.management.refused import admit_refusal, refused_lines
+from engine.management.replay import Replay
+from engine.management.replay import replay as replay_now
+from engine.storage.protocol import EventFilter, EventRow
+from engine.terminal import say
+
+Environ = Mapping[str, str]
+Names = tuple[str | None, str | None]
+
+
+async def events(project: Path, environ: Environ, wanted: EventFilter, since: str | None, form: str) -> None:
+    """Prints one page of events."""
+    async with open_desk(project, environ) as desk:
+        wanted = with_changes(wanted, since=parse_since(since, desk.now()))
+        rows = await history.event_list(desk.store, wanted)
+        if form == "json":
+            print_json([history.as_json(row) for row in rows])
+        else:
+            print_lines(history.list_lines(rows, wanted))
+
+
+async def show(project: Path, environ: Environ, asked: str, full: bool, form: str) -> None:
+    """Prints one event's story."""
+    async with open_desk(project, environ) as desk:
+        event = await _event(desk, asked)
+        told = await history.event_story(desk.store, event)
+        if form == "json":
+            print_json(told)
+        else:
+            print_lines(history.story_lines(event, told, full=full))
+
+
+async def why(project: Path, environ: Environ, asked: str, form: str) -> None:
+    """Prints why each pipeline takes an event or not, by the configuration of this folder."""
+    async with open_desk(project, environ) as desk:
+        event = await _event(desk, asked)
+        stored = await desk.store.stored_event(event.id)
+        entries = why_module.reasons(stored, desk.catalog) if stored else []
+        if form == "json":
+            print_json(entries)
+        else:
+            print_lines(why_module.reason_lines(event.event_type, entries))
+
+
+async def replay(project: Path, environ: Environ, asked: Replay) -> None:
+    """Makes the new deliveries and says which."""
+    async with open_desk(project, environ) as desk:
+        print_lines(await replay_now(desk.store, desk.catalog, asked, desk.now()))
+
+
+async def pause(project: Path, environ: Environ, names: Names, reason: str) -> None:
+    """Pauses everything, a pipeline or a connector."""
+    async with open_desk(project, environ) as desk:
+        scope = control.scope_of(desk.catalog, *names)
+        say(await control.pause(desk.store, scope, who(), reason, desk.now()))
+
+
+async def resume(project: Path, environ: Environ, names: Names) -> None:
+    """Lifts a pause, or the hold of a connector whose login was refused."""
+    async with open_desk(project, environ) as desk:
+        scope = control.scope_of(desk.catalog, *names)
+        say(await control.resume(desk.store, scope, desk.now()))
+
+
+async def status(project: Path, environ: Environ, form: str) -> None:
+    """Prints how things stand."""
+    async with open_desk(project, environ) as desk:
+        told = await control.standing(desk.store, desk.catalog, desk.now())
+        if form == "json":
+            print_json(told)
+        else:
+            print_lines(control.standing_lines(told, desk.now()))
+
+
+async def refused(project: Path, environ: Environ, limit: int, form: str) -> None:
+    """Prints what was refused and kept."""
+    async with open_desk(project, environ) as desk:
+        kept = await desk.store.refusals(limit)
+        if form == "json":
+            print_json([history.as_json(refusal) for refusal in kept])
+        else:
+            print_lines(refused_lines(kept, (await desk.store.counts())["refused"]))
+
+
+async def admit(project: Path, environ: Environ, refusal_id: int) -> None:
+    """Takes a refused body in."""
+    async with open_desk(project, environ) as desk:
+        say(await admit_refusal(desk, refusal_id))
+
+
+async def migrate(project: Path, environ: Environ) -> None:
+    """Brings the store's schema to this version."""
+    from engine.loading.load import load_project
+    from engine.storage.schema import migrate_store
+
+    loaded = load_project(project, environ, placeholders=True)
+    if loaded.catalog is None:
+        raise WrongUse("the configuration has errors; nsps validate shows them")
+    print_lines(await migrate_store(loaded.catalog.settings.store, project))
+
+
+async def _event(desk: Desk, asked: str) -> EventRow:
+    found = await desk.store.event(asked)
+    if found is None:
+        raise WrongUse(f"no event or delivery {asked!r} in this store; nsps events lists what is")
+    return found
