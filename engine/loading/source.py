@@ -3,47 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from pathlib import Path
 
+import yaml
+
+from engine.loading.building import Builder, Stop
+from engine.loading.decoding import MAX_BYTES, decode, too_large
+from engine.loading.node import Kind, Node, Style
+from engine.loading.syntax import syntax_problem
 from engine.place import Place
 from engine.problem import Problem
 
-Kind = Literal["map", "list", "text", "number", "bool", "null"]
-Style = Literal["plain", "quoted", "block"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """One YAML value with its position.
-
-    `value` is dict[str, Node] for `map`, list[Node] for `list`, else the plain value. `key_place` is where the key stands
-    when the node is a member of a map. `place` is the first character of the content (for quoted text: behind the quote).
-    """
-
-    kind: Kind
-    value: Any
-    place: Place
-    length: int = 1
-    key_place: Place | None = None
-    style: Style = "plain"
-
-    def plain(self) -> Any:
-        """The JSON value, without positions."""
-        if self.kind == "map":
-            return {key: child.plain() for key, child in self.value.items()}
-        if self.kind == "list":
-            return [child.plain() for child in self.value]
-        return self.value
-
-    def get(self, key: str) -> Node | None:
-        """The member of a map, None when it is missing or this is no map."""
-        found = self.value.get(key) if self.kind == "map" else None
-        return found if isinstance(found, Node) else None
+__all__ = ["MAX_BYTES", "Kind", "Node", "Source", "Style", "parse", "read"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One file that was read. `root` None when it could not be; `problems` then says why."""
+    """One file that was read. `root` None when it could not be; `problems` then says why.
+
+    `text` has plain line ends and no byte order mark, as the places count. A file that holds nothing has a root of kind
+    `null`. Problems beside a root are either warnings, or errors that leave the rest of the file readable.
+    """
 
     file: str
     text: str
@@ -53,4 +33,32 @@ class Source:
 
 def parse(text: str | bytes, file: str) -> Source:
     """The file as Nodes. Never raises for what the file holds: every fault is a Problem with its place."""
-    raise NotImplementedError
+    decoded, problems = decode(text, file)
+    if any(problem.severity == "error" for problem in problems):
+        return Source(file=file, text=decoded, root=None, problems=tuple(problems))
+    builder = Builder(decoded, file)
+    root = None
+    try:
+        root = builder.document()
+    except Stop as stop:
+        builder.problems.append(stop.problem)
+    except yaml.YAMLError as error:
+        builder.problems.append(syntax_problem(error, decoded, file))
+    return Source(file=file, text=decoded, root=root, problems=(*problems, *builder.problems))
+
+
+def read(path: Path, file: str) -> Source:
+    """The file at `path` as Nodes, called `file` in messages. At most MAX_BYTES of it enter memory."""
+    try:
+        with path.open("rb") as opened:
+            content = opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        problem = Problem(
+            code="NSPS120", severity="error", message=f"cannot read it: {reason}", place=Place(file, 1, 1)
+        )
+        return Source(file=file, text="", root=None, problems=(problem,))
+    if len(content) > MAX_BYTES:
+        problem = too_large(file, path.stat().st_size)
+        return Source(file=file, text="", root=None, problems=(problem,))
+    return parse(content, file)
