@@ -1,0 +1,55 @@
+"""A child process and what the kernel accounts to it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class Child:
+    """A started process; `cpu_s` and `rss_mib` are read from /proc."""
+
+    def __init__(self, *command: str, cwd: Path, env: dict[str, str] | None = None) -> None:
+        self.log = (cwd / f"{Path(command[0]).name}.log").open("ab")
+        full = {**os.environ, **(env or {})}
+        self.process = subprocess.Popen(command, cwd=cwd, env=full, stdout=self.log, stderr=self.log)
+
+    @property
+    def cpu_s(self) -> float:
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+    @property
+    def rss_mib(self) -> float:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+
+    def stop(self) -> int:
+        self.process.terminate()
+        code = self.process.wait(60)
+        self.log.close()
+        return code
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def wait_ready(port: int, path: str = "/ready", within_s: float = 20) -> None:
+    """Returns when the process answers; raises TimeoutError with the address."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise TimeoutError(f"nothing answers at port {port}")
