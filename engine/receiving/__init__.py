@@ -1,0 +1,1 @@
+"""What the receivers are made of: credentials, bodies, refusals, answers."""
