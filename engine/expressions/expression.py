@@ -16,11 +16,13 @@ class Expression:
     """JMESPath, or a YAML mapping, list or constant built of it.
 
     `reads` are the static paths it reads, from the root: ("data", "variables", "i_account"), ("vars", "open").
+    `inner_reads` are those inside a filter or projection, after a pipe, or in `&name`: looked up in an element, not in the root.
     """
 
     text: str
     place: Place = NOWHERE
     reads: frozenset[tuple[str, ...]] = frozenset()
+    inner_reads: frozenset[tuple[str, ...]] = frozenset()
     run: Callable[[Scope], Any] = field(repr=False, compare=False)
 
     @property
