@@ -5,6 +5,7 @@ NspsError                      everything we raise on purpose
     WrongUse                   the command was called wrongly or cannot work here; exit 2
     EventRefused               what a sender posted can never be taken; the receiver answers 4xx
     StoreUnavailable           the store cannot write or read now; the receiver answers 503
+    QueueUnreachable           the queue takes no message now; ids go to this process itself, and the sweep finds the rest
     SchemaMismatch             the store's schema is not the one of this version; says which command to run
     OursFailed                 an expression, argument or template fails: the delivery ends `failed`
     Wait                       not now, and nobody's fault (limit, breaker, held connector); no attempt is used
@@ -50,6 +51,10 @@ class EventRefused(NspsError):
 
 class StoreUnavailable(NspsError):
     """The store cannot do it now; time may cure it. The receiver answers 503."""
+
+
+class QueueUnreachable(NspsError):
+    """The queue did not take a message. Nothing is lost: a message is a hint, the store knows what is due."""
 
 
 class SchemaMismatch(NspsError):

@@ -1,0 +1,71 @@
+"""A process's heartbeat, and the fence it puts up against itself.
+
+Claims live while their owner beats: others take over after 10 s without. A process that was frozen, or could not reach the
+store, may have lost all it held without knowing; so 7 s after its last beat it starts no further effect, and what it held
+before the gap stays fenced when the beat is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from engine.clock import Clock, SystemClock
+from engine.errors import ClaimLost, StoreUnavailable
+from engine.storage.protocol import Claims, Owner
+
+BEAT_EVERY_S = 3.0
+SURE_FOR_S = 7.0
+
+log = structlog.get_logger("nsps.heartbeat")
+
+
+class Heartbeat:
+    """Beats, and knows whether claims are surely still held. `monotonic` is seconds that no clock change moves."""
+
+    def __init__(self, store: Claims, owner: Owner, clock: Clock, monotonic: Callable[[], float]) -> None:
+        self.owner = owner
+        self._store = store
+        self._clock = clock
+        self._monotonic = monotonic
+        self._beaten_at: float | None = None
+        self.gaps = 0
+
+    def sure(self) -> bool:
+        """Whether a claim made since the last gap is surely still this process's."""
+        return self._beaten_at is not None and self._monotonic() - self._beaten_at < SURE_FOR_S
+
+    def fence(self, gaps: int) -> None:
+        """Raises ClaimLost unless a claim made when `gaps` were counted is surely still held."""
+        if gaps != self.gaps or not self.sure():
+            raise ClaimLost(
+                f"this process could not beat for {SURE_FOR_S:g} s, so its deliveries may be another's: nothing more is sent"
+            )
+
+    async def beat(self) -> None:
+        """Beats once. Raises StoreUnavailable."""
+        asked_at, asked = self._clock.now(), self._monotonic()
+        store_now = await self._store.beat(self.owner, asked_at)
+        if self._beaten_at > 0 and asked - self._beaten_at >= SURE_FOR_S:
+            self.gaps += 1
+            log.warning(
+                "beats were missed; what was held before is given up", missed_s=round(asked - self._beaten_at, 1)
+            )
+        self._beaten_at = asked
+        if isinstance(self._clock, SystemClock):
+            self._clock.offset += store_now - asked_at
+
+    async def run(self) -> None:
+        """Beats every 3 s until cancelled."""
+        failing = False
+        while True:
+            try:
+                await self.beat()
+                failing = False
+            except StoreUnavailable as error:
+                if not failing:
+                    log.warning("cannot beat: the store is not available", why=str(error))
+                failing = True
+            await asyncio.sleep(BEAT_EVERY_S)
