@@ -19,7 +19,8 @@ class HttpRequest:
     """One http request, complete but for what auth and tracing lay over it.
 
     `path` is percent-encoded and appended to the connector's base URL with one slash between. `content` is a JSON value
-    for `json`, a list of (name, text) pairs for `form`, text for `xml` and `text`.
+    for `json`, a list of (name, text) pairs for `form`, text for `xml` and `text`. `base_url` stands in place of the
+    connector's: a token endpoint elsewhere.
     """
 
     method: str
@@ -28,6 +29,7 @@ class HttpRequest:
     headers: tuple[tuple[str, str], ...] = ()
     body: BodyKind | None = None
     content: Any = None
+    base_url: str | None = None
 
 
 Session = Mapping[str, Any]
