@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 
 import structlog
 
@@ -33,6 +34,10 @@ class Heartbeat:
         self._beaten_at: float | None = None
         self.gaps = 0
 
+    def now(self) -> datetime:
+        """Store time, by which claims are made."""
+        return self._clock.now()
+
     def sure(self) -> bool:
         """Whether a claim made since the last gap is surely still this process's."""
         return self._beaten_at is not None and self._monotonic() - self._beaten_at < SURE_FOR_S
@@ -48,11 +53,10 @@ class Heartbeat:
         """Beats once. Raises StoreUnavailable."""
         asked_at, asked = self._clock.now(), self._monotonic()
         store_now = await self._store.beat(self.owner, asked_at)
-        if self._beaten_at > 0 and asked - self._beaten_at >= SURE_FOR_S:
+        gap_s = 0.0 if self._beaten_at is None else asked - self._beaten_at
+        if gap_s >= SURE_FOR_S:
             self.gaps += 1
-            log.warning(
-                "beats were missed; what was held before is given up", missed_s=round(asked - self._beaten_at, 1)
-            )
+            log.warning("beats were missed; what was held before is given up", gap_s=round(gap_s, 1))
         self._beaten_at = asked
         if isinstance(self._clock, SystemClock):
             self._clock.offset += store_now - asked_at

@@ -1,0 +1,113 @@
+"""The sweep: what the store says should be looked at goes to the queue.
+
+It finds what is due, what was never enqueued (a kill after the commit, a queue that was wiped) and what stalled (its owner's
+heartbeat is dead). Every look moves on, so neither a backlog nor blocked lanes are looked at again and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from engine.clock import Clock
+from engine.errors import StoreUnavailable
+from engine.settings import Retention
+from engine.storage.protocol import Claims, Control, Look
+from engine.working.holds import Holds
+
+EVERY_S = 1.0
+LOOKS = 500
+FORGET_EVERY_S = 600.0
+INTERRUPTED = "interrupted: its receiver was gone before it was its turn; the sender repeats it"
+
+log = structlog.get_logger("nsps.sweep")
+
+
+class SweepStore(Claims, Control, Protocol):
+    """What the sweep asks of the store."""
+
+
+class Sweep:
+    """Looks each second. `put` enqueues, `alone` takes a suspect, `crowded` says when not to look."""
+
+    def __init__(
+        self,
+        *,
+        store: SweepStore,
+        clock: Clock,
+        holds: Holds,
+        put: Callable[[str, Sequence[int]], None],
+        alone: Callable[[int], None],
+        crowded: Callable[[], bool],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._holds = holds
+        self._put = put
+        self._alone = alone
+        self._crowded = crowded
+
+    async def run(self) -> None:
+        """Looks until cancelled; a store that is away is waited for."""
+        failing = False
+        while True:
+            try:
+                found = await self.look()
+                if failing:
+                    log.info("the store is back")
+                failing = False
+            except StoreUnavailable as error:
+                if not failing:
+                    log.warning("cannot look: the store is not available", why=str(error))
+                failing, found = True, 0
+            await asyncio.sleep(0 if found >= LOOKS else EVERY_S)
+
+    async def look(self) -> int:
+        """One look; returns how many rows it found. Raises StoreUnavailable."""
+        await self._holds.refresh()
+        if self._crowded():
+            return 0
+        looks = await self._store.look(self._clock.now(), LOOKS)
+        stalled = [look for look in looks if look.stalled]
+        await asyncio.gather(*(self._release(look) for look in stalled))
+        await self._hand_on([look for look in looks if look.state == "waiting"])
+        return len(looks)
+
+    async def forget(self, keep: Retention) -> int:
+        """Drops what `keep:` no longer keeps; returns how many events went. Raises StoreUnavailable."""
+        return await self._store.forget(self._clock.now(), keep.finished_s, keep.replies_s)
+
+    async def keep_house(self, keep: Retention) -> None:
+        """Forgets now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(FORGET_EVERY_S)
+            try:
+                while await self.forget(keep):
+                    await asyncio.sleep(0)
+            except StoreUnavailable as error:
+                log.warning("cannot drop what is old now; it is tried again", why=str(error))
+
+    async def _release(self, look: Look) -> None:
+        state = await self._store.release_stalled(look, self._clock.now())
+        if state is None:
+            return
+        log.warning("its process died while it ran", delivery=look.delivery_id, pipeline=look.pipeline, now=state)
+        if state == "waiting":
+            self._alone(look.delivery_id)
+
+    async def _hand_on(self, looks: Sequence[Look]) -> None:
+        orphans = [look.delivery_id for look in looks if look.policy_off]
+        if orphans:
+            await self._store.abandon(orphans, INTERRUPTED, self._clock.now())
+        due: dict[str, list[int]] = {}
+        for look in looks:
+            if look.suspect:
+                self._alone(look.delivery_id)
+            elif not look.policy_off:
+                due.setdefault(look.pipeline, []).append(look.delivery_id)
+        for pipeline, ids in due.items():
+            if self._holds.why_not(pipeline) is None:
+                self._put(pipeline, ids)

@@ -1,0 +1,158 @@
+"""The worker: ids in, claims, one task each.
+
+Dramatiq's actor hands ids to `take`, which waits for room and returns; one loop claims them in batches and starts a task for
+each, so that a slow one holds nobody. Nothing here is the truth: an id that gets lost is found by the sweep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from engine.errors import StoreUnavailable
+from engine.storage.protocol import Claimed, Claims
+from engine.working.attempt import Ended
+from engine.working.backlog import Backlog
+from engine.working.heartbeat import Heartbeat
+from engine.working.holds import Holds
+from engine.working.room import Room
+
+CROWDED = 2000  # ids held here, beyond which the actor waits and the sweep does not look
+ALONE_S = 2.0  # how long a suspect has the process to itself
+PAUSE_S = 1.0
+
+log = structlog.get_logger("nsps.worker")
+
+Make = Callable[[Claimed], Awaitable[Ended]]
+Released = Callable[[str, Sequence[int]], None]
+
+
+class Worker:
+    """Claims and runs deliveries. `make` makes one attempt; `released` is told of ids that may start now."""
+
+    def __init__(
+        self, *, store: Claims, make: Make, released: Released, holds: Holds, room: Room, heartbeat: Heartbeat
+    ) -> None:
+        self._store = store
+        self._make = make
+        self._released = released
+        self._holds = holds
+        self._room = room
+        self._heartbeat = heartbeat
+        self._backlog = Backlog()
+        self._wake = asyncio.Event()
+        self._claimed = asyncio.Event()
+        self._stopping = False
+        self.running: dict[int, asyncio.Task[Ended]] = {}
+
+    @property
+    def crowded(self) -> bool:
+        """Whether this process has as many hints as it wants."""
+        return self._backlog.size >= CROWDED
+
+    async def take(self, pipeline: str, ids: Sequence[int]) -> None:
+        """The actor's part: holds the ids, and returns once there is room for more."""
+        self.offer(pipeline, ids)
+        while self.crowded and not self._stopping:
+            self._claimed.clear()
+            await self._claimed.wait()
+
+    def offer(self, pipeline: str, ids: Sequence[int]) -> None:
+        """Holds ids to be claimed as soon as there is room."""
+        self._backlog.add(pipeline, ids)
+        self._wake.set()
+
+    def offer_suspect(self, delivery_id: int) -> None:
+        """Holds one that was in flight at a crash: it is claimed when nothing else runs here."""
+        self._backlog.add_suspect(delivery_id)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Claims and starts until cancelled."""
+        failing = False
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                while await self._claim_some():
+                    failing = False
+            except StoreUnavailable as error:
+                if not failing:
+                    log.warning("cannot claim: the store is not available", why=str(error))
+                failing = True
+                await asyncio.sleep(PAUSE_S)
+                self._wake.set()
+
+    async def start(self, claimed: Claimed) -> Ended:
+        """Starts an attempt in a task of its own and returns how it ended; cancelling the caller leaves it running."""
+        return await asyncio.shield(self._start(claimed))
+
+    async def stop(self, grace_s: float) -> int:
+        """Waits for what is in flight, then gives the rest back. Returns how many were given back."""
+        self._stopping = True
+        self._claimed.set()
+        if self.running:
+            log.info("finishing what is in flight", deliveries=len(self.running), within_s=grace_s)
+            await asyncio.wait(list(self.running.values()), timeout=grace_s)
+        unfinished = list(self.running.values())
+        for task in unfinished:
+            task.cancel()
+        if unfinished:
+            await asyncio.wait(unfinished)
+        return len(unfinished)
+
+    async def _claim_some(self) -> bool:
+        """One claim. False when there is nothing to claim or no room."""
+        await self._sure()
+        suspect = self._backlog.take_suspect()
+        if suspect is not None:
+            await self._run_alone(suspect)
+        ids = self._backlog.take(self._room.free, self._room.left)
+        self._claimed.set()
+        if not ids:
+            return suspect is not None
+        now = self._heartbeat.now()
+        claimed = await self._store.claim(ids, self._heartbeat.owner.id, self._holds.claimable, now)
+        for one in claimed:
+            self._start(one)
+        return True
+
+    async def _sure(self) -> None:
+        """Waits until this process's heartbeat is in the store: a claim of a silent owner is soon another's."""
+        while not self._heartbeat.sure():
+            await asyncio.sleep(PAUSE_S / 4)
+
+    async def _run_alone(self, delivery_id: int) -> None:
+        """A suspect has the process to itself while it starts: if it kills the process again, it was this one.
+
+        Bounded both ways, so that neither slow deliveries nor a hundred suspects keep everybody waiting.
+        """
+        await self._room.emptied(ALONE_S)
+        now = self._heartbeat.now()
+        claimed = await self._store.claim(
+            [delivery_id], self._heartbeat.owner.id, self._holds.claimable, now, alone=True
+        )
+        if claimed:
+            log.info("runs alone: it was in flight at a crash", delivery=delivery_id, crashes=claimed[0].crashes)
+            await asyncio.wait([self._start(one) for one in claimed], timeout=ALONE_S)
+
+    def _start(self, claimed: Claimed) -> asyncio.Task[Ended]:
+        self._room.enter(claimed.pipeline)
+        task = asyncio.ensure_future(self._make(claimed))
+        self.running[claimed.delivery_id] = task
+        task.add_done_callback(lambda done: self._ended(claimed, done))
+        return task
+
+    def _ended(self, claimed: Claimed, task: asyncio.Task[Ended]) -> None:
+        self._room.leave(claimed.pipeline)
+        if self.running.get(claimed.delivery_id) is task:
+            del self.running[claimed.delivery_id]
+        self._wake.set()
+        if task.cancelled():
+            return
+        if error := task.exception():
+            log.error("an attempt broke", delivery=claimed.delivery_id, exc_info=error)
+        elif not self._stopping:
+            self._released(claimed.pipeline, task.result().released)

@@ -1,0 +1,218 @@
+"""One attempt of one claimed delivery: journey, record, store.
+
+Whatever happens here concerns this delivery alone. A fault of the world is in the ending; a claim that was lost is left to
+whoever holds it now; a bug of ours ends the delivery `failed`, with its traceback in the log, and the worker goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import structlog
+
+from engine.catalog import Catalog
+from engine.clock import Clock
+from engine.delivery import Ending, OnceKey, OnceNote, Outcome, StepDone, Trace, Work
+from engine.errors import ClaimLost, StoreUnavailable
+from engine.journey import journey
+from engine.record import record
+from engine.request import Call, Reply, Send
+from engine.retry import NONE, POLICIES
+from engine.settings import RetryPolicy
+from engine.storage.protocol import Claimed, Claims, Finished
+from engine.working.heartbeat import Heartbeat
+
+STORE_AGAIN_S = 1.0
+
+log = structlog.get_logger("nsps.delivery")
+
+Encode = Callable[[Trace], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How an attempt ended and what was stored. `outcome` None: the claim was lost, and the delivery is another's."""
+
+    ending: Ending
+    outcome: Outcome | None
+    released: tuple[int, ...] = ()
+
+
+class Attempts:
+    """Makes attempts. `send` is the exchange's, `encode` gives a trace as masked, bounded JSON."""
+
+    def __init__(
+        self, *, catalog: Catalog, store: Claims, send: Send, encode: Encode, clock: Clock, heartbeat: Heartbeat
+    ) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._send = send
+        self._encode = encode
+        self._clock = clock
+        self._heartbeat = heartbeat
+
+    async def make(self, claimed: Claimed) -> Ended:
+        """One attempt, stored. Returns what came of it; raises nothing but cancellation."""
+        gaps = self._heartbeat.gaps
+        work = self._work(claimed)
+        told = log.bind(**labels(claimed))
+        ending = await self._journey(work, claimed, gaps, told)
+        outcome = self._outcome(ending, work, claimed.policy_off)
+        released = await self._finish(work, claimed, outcome, told)
+        if released is None:
+            return Ended(ending=ending, outcome=None)
+        tell(told, outcome)
+        return Ended(ending=ending, outcome=outcome, released=released)
+
+    def _work(self, claimed: Claimed) -> Work:
+        return Work(
+            delivery_id=claimed.delivery_id,
+            event=claimed.event,
+            pipeline=self._catalog.pipelines[claimed.pipeline],
+            catalog=self._catalog,
+            attempt=claimed.attempts + 1,
+            now=self._clock.now(),
+            seed=claimed.seed,
+            previous_ended_at=claimed.previous_ended_at,
+            done=claimed.done,
+            resend=claimed.resend,
+            assume_done=claimed.assume_done,
+        )
+
+    async def _journey(self, work: Work, claimed: Claimed, gaps: int, told: Any) -> Ending:
+        send = Fenced(self._send, self._heartbeat, gaps)
+        keep = StoreKeep(self._store, claimed, self._clock, self._heartbeat, gaps)
+        try:
+            return await journey(work, send, keep)
+        except ClaimLost as lost:
+            told.warning("gave the delivery up", why=str(lost))
+            return Ending(kind="wait", reason=str(lost), wait_until=self._clock.now())
+        except Exception as bug:  # noqa: BLE001 - a bug met by one delivery must not stop the others
+            told.exception("an error of ours ended this delivery; nsps replay sends it again")
+            return Ending(kind="failed", ours=True, reason=f"internal error: {type(bug).__name__}: {bug}")
+
+    def _outcome(self, ending: Ending, work: Work, policy_off: bool) -> Outcome:
+        policy = NONE if policy_off else self._policy(work)
+        outcome = record(ending, work, policy, self._clock.now())
+        return while_sender_waits(outcome) if policy_off else outcome
+
+    def _policy(self, work: Work) -> RetryPolicy:
+        settings = self._catalog.settings
+        name = work.pipeline.retry or settings.retry
+        return settings.retries.get(name) or POLICIES[name]
+
+    async def _finish(self, work: Work, claimed: Claimed, outcome: Outcome, told: Any) -> tuple[int, ...] | None:
+        """Ids that may start now; None when the claim was lost. Waits for a store that is away."""
+        finished = self._finished(work, claimed, outcome)
+        waiting = False
+        while True:
+            try:
+                return await self._store.finish(finished)
+            except ClaimLost:
+                told.warning("its outcome was not stored: the claim is another's", outcome=outcome.state)
+                return None
+            except StoreUnavailable as error:
+                if not waiting:
+                    told.warning("the store cannot take the outcome now; it is kept until it can", why=str(error))
+                waiting = True
+                await asyncio.sleep(STORE_AGAIN_S)
+
+    def _finished(self, work: Work, claimed: Claimed, outcome: Outcome) -> Finished:
+        trace = outcome.ending.trace
+        return Finished(
+            delivery_id=claimed.delivery_id,
+            fence=claimed.fence,
+            number=work.attempt,
+            started_at=work.now,
+            ended_at=self._clock.now(),
+            outcome=outcome,
+            trace=self._encode(trace),
+            search=trace.search,
+            config_hash=self._catalog.hash,
+        )
+
+
+class Fenced:
+    """A Send that starts nothing unless the claim is surely still this process's."""
+
+    def __init__(self, send: Send, heartbeat: Heartbeat, gaps: int) -> None:
+        self._send = send
+        self._heartbeat = heartbeat
+        self._gaps = gaps
+
+    async def __call__(self, call: Call, /) -> Reply:
+        self._heartbeat.fence(self._gaps)
+        return await self._send(call)
+
+
+class StoreKeep:
+    """What a journey keeps, in the store. While the store is away it waits, until the claim is no longer sure."""
+
+    def __init__(self, store: Claims, claimed: Claimed, clock: Clock, heartbeat: Heartbeat, gaps: int) -> None:
+        self._store = store
+        self._claimed = claimed
+        self._clock = clock
+        self._heartbeat = heartbeat
+        self._gaps = gaps
+
+    async def done(self, step: StepDone, /) -> None:
+        """Durable when it returns. Raises ClaimLost."""
+        while True:
+            try:
+                return await self._store.keep_done(self._claimed.delivery_id, self._claimed.fence, step)
+            except StoreUnavailable:
+                await self._pause()
+
+    async def intend(self, once: OnceKey, /) -> OnceNote:
+        """Noted when it returns. Raises ClaimLost."""
+        while True:
+            try:
+                held = self._claimed
+                return await self._store.intend(once, held.delivery_id, held.fence, self._clock.now())
+            except StoreUnavailable:
+                await self._pause()
+
+    async def settle(self, once: OnceKey, state: Literal["done", "dropped", "unknown"], result: Any = None, /) -> None:
+        """Settled when it returns. Raises ClaimLost."""
+        while True:
+            try:
+                return await self._store.settle(once, self._claimed.delivery_id, state, result, self._clock.now())
+            except StoreUnavailable:
+                await self._pause()
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(STORE_AGAIN_S)
+        self._heartbeat.fence(self._gaps)
+
+
+def while_sender_waits(outcome: Outcome) -> Outcome:
+    """The outcome when the sender owns the retries: what it was told is an error is `failed`, so its repeat tries again."""
+    told_error = outcome.ending.answer is not None and outcome.ending.answer >= 400
+    if outcome.state == "waiting" or told_error:
+        return replace(outcome, state="failed", due_at=None)
+    return outcome
+
+
+def labels(claimed: Claimed) -> Mapping[str, Any]:
+    """What every line about a delivery carries."""
+    return {
+        "event_id": claimed.event.id,
+        "delivery": claimed.delivery_id,
+        "pipeline": claimed.pipeline,
+        "attempt": claimed.attempts + 1,
+        "trace_id": claimed.event.trace_id,
+    }
+
+
+def tell(told: Any, outcome: Outcome) -> None:
+    """One line about an attempt that ended; what went well only where everything is told."""
+    if outcome.state == "failed":
+        told.error("failed", why=outcome.reason)
+    elif outcome.state == "waiting":
+        due_at = outcome.due_at.isoformat() if outcome.due_at else None
+        told.warning("not delivered yet", why=outcome.reason, again_at=due_at)
+    else:
+        told.debug(outcome.state, why=outcome.reason)
