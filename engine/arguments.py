@@ -1,0 +1,119 @@
+"""What an operation is called with: given by name or by `with`, converted, checked against each argument's schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+
+from engine.argument_kinds import converted
+from engine.connector import Argument, Operation
+from engine.errors import OursFailed
+from engine.expressions.expression import Expression, Scope
+from engine.place import Place
+from engine.scalar import scalar_text
+from engine.worked_out import WorkedOut
+
+_FORMATS: dict[str, tuple[str, str]] = {
+    "imsi": (r"[0-9]{6,15}", "an IMSI: 6 to 15 digits (ITU-T E.212)"),
+    "msisdn": (r"[1-9][0-9]{2,14}", "an MSISDN: 3 to 15 digits, country code first, no plus (ITU-T E.164)"),
+    "iccid": (r"[0-9]{18,20}[Ff]?", "an ICCID: 18 to 20 digits (ITU-T E.118)"),
+}
+
+
+def _checker(pattern: str) -> Callable[[str], bool]:
+    compiled = re.compile(pattern)
+    return lambda text: compiled.fullmatch(text) is not None
+
+
+FORMATS: dict[str, Callable[[str], bool]] = {name: _checker(pattern) for name, (pattern, _) in _FORMATS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """Checked values by name; those not given and without default are missing. `secrets` are to be masked."""
+
+    values: dict[str, Any]
+    secrets: frozenset[str] = frozenset()
+
+
+def given(
+    operation: Operation, by: Mapping[str, Expression] | None, scope: Scope, named: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a step hands over: what `with` (`by`) says, or without it what is in `named` under the arguments' names."""
+    if by is None:
+        return {argument.name: named.get(argument.name) for argument in operation.args}
+    return {name: value.evaluate(scope) for name, value in by.items()}
+
+
+def taken(operation: Operation, handed: Mapping[str, Any], place: Place | None) -> Arguments:
+    """The operation's arguments. Raises OursFailed, with `place`, for one that is missing or not as its schema says."""
+    values: dict[str, Any] = {}
+    for argument in operation.args:
+        value = handed.get(argument.name)
+        if value is None:  # null counts as not given
+            if argument.has_default:
+                values[argument.name] = argument.default
+            elif argument.required:
+                raise OursFailed(_missing(argument, operation), place)
+        else:
+            values[argument.name] = _checked(argument, value, operation, place)
+    return Arguments(values, _secrets(operation, values))
+
+
+def _checked(argument: Argument, value: Any, operation: Operation, place: Place | None) -> Any:
+    value = converted(value, argument.schema)
+    validator = _validators(argument)
+    try:
+        if validator.is_valid(value):
+            return value
+        wrong = _wrong(validator, value)
+    except (ValueError, TypeError) as error:  # what is no JSON at all: a number out of range, a lone surrogate
+        wrong = str(error)
+    about = f"argument `{argument.name}` of {operation.connector}.{operation.name}"
+    raise OursFailed(f"{about}: {wrong} (declared at {argument.place})", place)
+
+
+def _wrong(validator: Any, value: Any) -> str:
+    error = next(iter(validator.iter_errors(value)))
+    at = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
+    message = error.message if len(error.message) <= 300 else error.message[:299] + "…"
+    for name, (_, meaning) in _FORMATS.items():
+        if message.endswith(f'is not a "{name}"'):
+            message = message.removesuffix(f'a "{name}"') + meaning
+    return f"{at}: {message}" if at else message
+
+
+def _missing(argument: Argument, operation: Operation) -> str:
+    about = f"argument `{argument.name}` of {operation.connector}.{operation.name} is missing: nothing gives it a value"
+    return f"{about}; give it one, or write `{argument.name}?` at {argument.place} if it may be missing"
+
+
+def _validator(argument: Argument) -> Any:
+    return jsonschema_rs.validator_for(
+        dict(argument.schema),
+        formats=FORMATS,
+        validate_formats=True,
+        mask="a secret value" if argument.secret else None,
+    )
+
+
+def _secrets(operation: Operation, values: Mapping[str, Any]) -> frozenset[str]:
+    found = (_texts(values[one.name]) for one in operation.args if one.secret and one.name in values)
+    return frozenset(text for texts in found for text in texts if text)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for element in value:
+            yield from _texts(element)
+    elif value is not None and not isinstance(value, bool):
+        yield scalar_text(value) or ""
+
+
+_validators = WorkedOut(_validator)

@@ -1,0 +1,135 @@
+"""Steps 4 to 7 composed: the only file that knows their order. Pure; its effects are `send` and `keep`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from engine.arguments import given
+from engine.call import Caller
+from engine.connector import Enrichment
+from engine.delivery import Ending, EnrichmentTrace, Keep, Trace, Work
+from engine.dispatch import Run, Track, run_steps
+from engine.enrich import Problem, Put, Question, enrich
+from engine.envelope import envelope, iso
+from engine.errors import OursFailed, Wait
+from engine.leg import Leg
+from engine.map import known_search_keys, map_facts, search_keys
+from engine.once import Once
+from engine.pipeline import Ask
+from engine.progress import Progress
+from engine.request import Send
+from engine.verdict import Verdict
+
+
+async def journey(work: Work, send: Send, keep: Keep) -> Ending:
+    """Walks one attempt: enrich, map, skip, dispatch; says how it ended, with the trace of all it saw and decided.
+
+    Raises ClaimLost, and nothing else for what the world, the event or the configuration does.
+    """
+    trace = Trace()
+    caller = Caller(work=work, send=send, keep=keep, trace=trace, progress=Progress(work.done))
+    scope = _scope(work)
+    try:
+        ending = await _walk(caller, scope)
+    except (OursFailed, Wait) as problem:
+        ending = _ended_by(problem)
+    trace.vars = scope["vars"]
+    if not trace.search:  # it ended before all was mapped; people still look for it
+        trace.search = known_search_keys(work.pipeline, scope)
+    return replace(ending, trace=trace, done=caller.progress.all())
+
+
+def _scope(work: Work) -> dict[str, Any]:
+    """What the pipeline's expressions see; enrichments, map and steps add to it."""
+    scope = envelope(work.event, work.pipeline.name, None, None)
+    scope["config"] = work.catalog.settings.config
+    scope["now"] = iso(work.now)
+    return scope | {"vars": {}, "steps": {}, "item": None, "index": None}
+
+
+async def _walk(caller: Caller, scope: dict[str, Any]) -> Ending:
+    work, trace = caller.work, caller.trace
+    problem = await _learn_facts(caller, scope)
+    if problem is not None:
+        return _ended_by(problem)
+    skipped = map_facts(work.pipeline, scope)
+    if skipped is not None:
+        trace.skipped_by = skipped.rule.when.text
+        return Ending(kind="skipped", reason=skipped.reason, answer=skipped.rule.answer)
+    trace.search = search_keys(work.pipeline, scope)
+    run = await run_steps(
+        work.pipeline.dispatch, scope, Track(traces=trace.steps), Once(caller.perform, work, caller.keep)
+    )
+    return _arrived(run)
+
+
+async def _learn_facts(caller: Caller, scope: dict[str, Any]) -> Problem | None:
+    """Puts `pb_data` into the scope: what the event brought, or else what the connectors say."""
+    work, event = caller.work, caller.work.event
+    if event.facts is not None or event.source == "nsps":  # enriched by its sender: nothing is asked
+        names = [f"{ask.connector}.{ask.enrichment}" for ask in work.pipeline.enrich]
+        brought = (EnrichmentTrace(name=name, asked=False, why_not="the event brought its facts") for name in names)
+        caller.trace.enrichments.extend(brought)
+        scope["pb_data"], scope["updated_at"] = event.facts, iso(event.received_at)
+        caller.trace.pb_data = event.facts
+        return None
+    pb_data: dict[str, Any] = {}
+    scope["pb_data"] = caller.trace.pb_data = pb_data
+    problem = None
+    if work.pipeline.enrich:
+        problem = await enrich([_question(ask, caller, scope) for ask in work.pipeline.enrich], pb_data, _put(caller))
+    scope["updated_at"] = iso(caller.answered_at or work.now)
+    return problem
+
+
+def _question(ask: Ask, caller: Caller, scope: Mapping[str, Any]) -> Question:
+    catalog = caller.work.catalog
+    trace = EnrichmentTrace(name=f"{ask.connector}.{ask.enrichment}", asked=False)
+    caller.trace.enrichments.append(trace)
+    seen = {name: value for name, value in scope.items() if name not in ("vars", "steps", "item", "index")}
+    return Question(
+        ask=ask,
+        enrichment=catalog.enrichment(ask.connector, ask.enrichment),
+        scope=seen | {"config": catalog.connectors[ask.connector].config},
+        trace=trace,
+    )
+
+
+def _put(caller: Caller) -> Put:
+    """How a question is put: the operation it names, called with what `with` says or with the event's variables."""
+
+    async def put(enrichment: Enrichment, scope: Mapping[str, Any], trace: EnrichmentTrace) -> Verdict:
+        operation = caller.work.catalog.operation(enrichment.connector, enrichment.call)
+        handed = given(operation, enrichment.arguments, scope, caller.work.event.variables)
+        leg = Leg(path=f"enrich/{trace.name}", calls=trace.calls, cache_s=enrichment.cache_s)
+        return await caller.call(operation, handed, leg, enrichment.place)
+
+    return put
+
+
+def _arrived(run: Run) -> Ending:
+    if run.stopped is not None:
+        return _ended_by(run.stopped, run.stopped_at)
+    if run.last is not None:
+        return Ending(kind="delivered", reason=run.last.reason, answer=run.last.answer, status=run.last.status)
+    reasons = dict.fromkeys(skip.reason for skip in run.skips if skip.reason)
+    answer = next((skip.answer for skip in run.skips if skip.answer is not None), None)
+    return Ending(kind="skipped", reason="; ".join(reasons) or "there was nothing to do", answer=answer)
+
+
+def _ended_by(problem: Problem, step: str = "") -> Ending:
+    if isinstance(problem, OursFailed):
+        return Ending(kind="failed", reason=str(problem), ours=True)
+    if isinstance(problem, Wait):
+        return Ending(kind="wait", reason=problem.reason, wait_until=problem.until)
+    return Ending(
+        kind="retry" if problem.kind == "retry" else "failed",
+        reason=problem.reason,
+        retry_after_s=problem.retry_after_s,
+        answer=problem.answer,
+        fault=problem.fault,
+        status=problem.status,
+        unknown_once=step if problem.unknown_once else None,
+    )
