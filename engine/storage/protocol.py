@@ -34,12 +34,17 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where one delivery of an event stands."""
+    """Where one delivery of an event stands: the newest of its pipeline (a replay counts for what it replays).
+
+    `ending`, of a finished `policy_off` one: {kind, answer, fault, status, ours, retry_after_s} of the attempt that ended
+    it, so that another process can give the same answer.
+    """
 
     delivery_id: int
     pipeline: str
     state: State
     reason: str = ""
+    ending: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,9 @@ class Intake(Protocol):
 
     async def refuse(self, refusal: Refusal) -> None:
         """Keeps what was refused, within bounds of count, bytes and rate; counts it always."""
+
+    async def mark_admitted(self, refusal_id: int, event_id: str) -> None:
+        """Notes as which event a refusal was admitted after all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +118,10 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One row the sweep should do something about. `stalled`: its owner's heartbeat is dead."""
+    """One row the sweep should do something about. `stalled`: its owner's heartbeat is dead.
+
+    `policy_off`: a processed one whose sender no longer waits (it is looked at 30 s after it came, not before).
+    """
 
     delivery_id: int
     pipeline: str
@@ -182,7 +193,10 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """What is written when an attempt ended. `trace` is masked, bounded JSON."""
+    """What is written when an attempt ended. `trace` is masked, bounded JSON.
+
+    `replies`: the replies of its reads as JSON, kept for `keep.replies`, so that `nsps diff` has something to run on.
+    """
 
     delivery_id: int
     fence: int
@@ -193,6 +207,7 @@ class Finished:
     trace: bytes = field(repr=False)
     search: Mapping[str, str] = field(default_factory=dict)
     config_hash: str = ""
+    replies: bytes = field(default=b"", repr=False)
 
 
 # --- control, configuration, history ----------------------------------------------------------------------------------

@@ -1,0 +1,215 @@
+"""Claims: compare-and-set to `running`, at most one of a lane, the right one of it first.
+
+`strict`: the first in (event time, i_event, arrival). `latest`: the last; its claim supersedes the others. Where a lane holds
+both (its pipeline's mode was changed), the strict ones go first, so that neither waits for the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Connection,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.expression import ColumnElement
+
+from engine.errors import NspsError
+from engine.event import Event
+from engine.storage.encoding import name_set, steps_done
+from engine.storage.instants import instant_or_none, micros
+from engine.storage.moving import Moved, move
+from engine.storage.protocol import Claimed
+from engine.storage.rows import RUNNING_LOOK_US, events_by_seq
+from engine.storage.tables import DELIVERED, LATEST, NSPS, RUNNING, STRICT, WAITING, deliveries, history
+
+d = deliveries.c
+running_one = deliveries.alias("r")
+other = deliveries.alias("w")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Ids one process would like to work on."""
+
+    ids: Sequence[int]
+    owner: str
+    pipelines: Sequence[str]
+    now: datetime
+    alone: bool = False  # also suspects: nothing else runs in that process
+
+
+def _position(columns: Any) -> Any:
+    return tuple_(columns.pos_time, columns.pos_event, columns.id)
+
+
+def _lane_free() -> ColumnElement[bool]:
+    return ~exists(select(literal(1)).where(running_one.c.lane == d.lane, running_one.c.state == RUNNING))
+
+
+def _another(*which: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists(select(literal(1)).where(other.c.lane == d.lane, other.c.state == WAITING, *which))
+
+
+def _turn() -> ColumnElement[bool]:
+    """That a waiting row is the one of its lane that may start."""
+    earlier_strict = _another(other.c.mode == STRICT, _position(other.c) < _position(d))
+    later_latest = _another(other.c.mode == LATEST, _position(other.c) > _position(d))
+    return and_(~earlier_strict, or_(d.mode == STRICT, ~later_latest))
+
+
+MAY_START = or_(d.lane.is_(None), and_(_lane_free(), _turn()))
+
+_IDS = bindparam("ids", expanding=True, type_=BigInteger())
+_NOW = bindparam("now", type_=BigInteger())
+
+CLAIM = (
+    update(deliveries)
+    .where(
+        d.id.in_(_IDS),
+        d.state == WAITING,
+        d.due_at <= _NOW,
+        d.pipeline.in_(bindparam("pipelines", expanding=True, type_=Text())),
+        or_(~d.suspect, bindparam("alone", type_=Boolean())),
+        MAY_START,
+    )
+    .values(
+        state=RUNNING,
+        owner=bindparam("new_owner", type_=Text()),
+        fence=d.fence + 1,
+        started_at=_NOW,
+        look_at=bindparam("later", type_=BigInteger()),
+    )
+    .returning(
+        d.id,
+        d.event_seq,
+        d.source,
+        d.pipeline,
+        d.lane,
+        d.mode,
+        d.pos_time,
+        d.pos_event,
+        d.fence,
+        d.attempts,
+        d.crashes,
+        d.suspect,
+        d.policy_off,
+        d.seed,
+        d.previous_ended_at,
+        d.progress,
+        d.resend,
+        d.assume_done,
+    )
+)
+
+# The older ones of the lanes whose newest was just claimed.
+_newest = deliveries.alias("n")
+OUTDONE = (
+    select(other.c.id, other.c.pipeline, _newest.c.id.label("newest"))
+    .join_from(_newest, other, other.c.lane == _newest.c.lane)
+    .where(
+        _newest.c.id.in_(_IDS),
+        other.c.state == WAITING,
+        other.c.mode == LATEST,
+        _position(other.c) < _position(_newest.c),
+    )
+)
+
+# Of an event that brought its data along, a later one of the same lane that was delivered before.
+TOO_LATE = (
+    select(d.id, d.pipeline, history.c.id.label("newest"))
+    .join_from(deliveries, history, history.c.lane == d.lane)
+    .where(
+        d.id.in_(_IDS),
+        history.c.source == NSPS,
+        history.c.state == DELIVERED,
+        tuple_(history.c.pos_time, history.c.pos_event, history.c.id) > _position(d),
+    )
+)
+
+
+def claim_group(connection: Connection, wanted: Sequence[Wanted]) -> Sequence[list[Claimed] | NspsError]:
+    """Claims what may start now, one request after another."""
+    return [_claim(connection, one) for one in wanted]
+
+
+def _claim(connection: Connection, wanted: Wanted) -> list[Claimed]:
+    if not wanted.ids or not wanted.pipelines:
+        return []
+    rows = _try(connection, wanted, wanted.ids)
+    if rows is None:  # one of them met another claim: the others need not suffer
+        singles = [_try(connection, wanted, [one]) for one in dict.fromkeys(wanted.ids)]
+        rows = [row for single in singles if single for row in single]
+    rows = _without_superseded(connection, rows, micros(wanted.now))
+    found = events_by_seq(connection, sorted({row.event_seq for row in rows}))
+    return [_claimed(row, found) for row in rows]
+
+
+def _try(connection: Connection, wanted: Wanted, ids: Sequence[int]) -> list[Any] | None:
+    """The rows claimed; None when the unique index refused one of them."""
+    now_us = micros(wanted.now)
+    values = {
+        "ids": ids,
+        "now": now_us,
+        "pipelines": wanted.pipelines,
+        "new_owner": wanted.owner,
+        "later": now_us + RUNNING_LOOK_US,
+        "alone": wanted.alone,
+    }
+    try:
+        with connection.begin_nested():
+            return list(connection.execute(CLAIM, values))
+    except IntegrityError:
+        return None
+
+
+def _without_superseded(connection: Connection, rows: list[Any], now_us: int) -> list[Any]:
+    """Ends what the claimed ones supersede, and those of the claimed that came too late."""
+    latest = [row for row in rows if row.mode == "latest" and row.lane is not None]
+    if not latest:
+        return rows
+    outdone = [*connection.execute(OUTDONE, {"ids": [row.id for row in latest]})]
+    late: dict[int, Any] = {}
+    enriched = [row.id for row in latest if row.source == "nsps"]
+    if enriched:
+        late = {row.id: row for row in connection.execute(TOO_LATE, {"ids": enriched})}
+    move(connection, [_superseded(row) for row in (*outdone, *late.values())], now_us)
+    return [row for row in rows if row.id not in late]
+
+
+def _superseded(row: Any) -> Moved:
+    reason = f"a newer event of the same order key took its place (delivery {row.newest})"
+    return Moved(id=row.id, pipeline=row.pipeline, state="superseded", reason=reason, superseded_by=row.newest)
+
+
+def _claimed(row: Any, found: Mapping[int, Event]) -> Claimed:
+    return Claimed(
+        delivery_id=row.id,
+        fence=row.fence,
+        event=found[row.event_seq],
+        pipeline=row.pipeline,
+        lane=row.lane,
+        attempts=row.attempts,
+        crashes=row.crashes,
+        suspect=row.suspect,
+        policy_off=row.policy_off,
+        seed=row.seed,
+        previous_ended_at=instant_or_none(row.previous_ended_at),
+        done=steps_done(row.progress),
+        resend=name_set(row.resend),
+        assume_done=name_set(row.assume_done),
+    )

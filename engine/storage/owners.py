@@ -1,0 +1,81 @@
+"""Processes and their heartbeats: a claim lives while its owner's heart beats."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select, update
+
+from engine.storage.area import Area
+from engine.storage.dialect import store_time, upsert
+from engine.storage.instants import instant, micros
+from engine.storage.protocol import Owner
+from engine.storage.rows import FIRST_LOOK_US
+from engine.storage.tables import RUNNING, WAITING, deliveries, owners
+
+DEAD_AFTER_US = 10_000_000
+FORGOTTEN_AFTER_US = 86_400_000_000
+
+
+class OwnersArea(Area):
+    async def beat(self, owner: Owner, now: datetime) -> datetime:
+        """Writes this process's heartbeat; returns the store's time."""
+        return await self._write(lambda connection: _beat(connection, owner, now))
+
+    async def leave(self, owner: str) -> None:
+        """Removes this process's heartbeat row (graceful stop)."""
+        await self._write(lambda connection: connection.execute(delete(owners).where(owners.c.id == owner)))
+
+    async def give_back(self, owner: str, now: datetime) -> int:
+        """Running deliveries of this owner wait again, due now, nothing counted. Returns how many."""
+        return await self._write(lambda connection: _give_back(connection, owner, micros(now)))
+
+    async def owners(self) -> list[tuple[Owner, datetime]]:
+        """The processes that beat in the last day, and when each last did."""
+        return await self._read(_owners)
+
+
+def _beat(connection: Connection, owner: Owner, now: datetime) -> datetime:
+    now = store_time(connection, now)
+    row = {
+        "id": owner.id,
+        "host": owner.host,
+        "pid": owner.pid,
+        "started_at": micros(owner.started_at),
+        "config_hash": owner.config_hash,
+        "beat_at": micros(now),
+    }
+    changed = {"beat_at": row["beat_at"], "config_hash": owner.config_hash}
+    insert = upsert(connection, owners).on_conflict_do_update(index_elements=[owners.c.id], set_=changed)
+    connection.execute(insert, row)
+    connection.execute(delete(owners).where(owners.c.beat_at < micros(now) - FORGOTTEN_AFTER_US))
+    return now
+
+
+def _give_back(connection: Connection, owner: str, now_us: int) -> int:
+    given = update(deliveries).where(deliveries.c.owner == owner, deliveries.c.state == RUNNING)
+    values = {"state": WAITING, "owner": None, "due_at": now_us, "look_at": now_us, "look_step": FIRST_LOOK_US}
+    return connection.execute(given.values(**values)).rowcount
+
+
+def _owners(connection: Connection) -> list[tuple[Owner, datetime]]:
+    rows = connection.execute(select(owners).order_by(owners.c.started_at))
+    return [
+        (
+            Owner(
+                id=row.id, host=row.host, pid=row.pid, started_at=instant(row.started_at), config_hash=row.config_hash
+            ),
+            instant(row.beat_at),
+        )
+        for row in rows
+    ]
+
+
+def living(connection: Connection, now: datetime) -> set[str]:
+    """The owners whose heart beats."""
+    limit = micros(now) - DEAD_AFTER_US
+    return set(connection.execute(select(owners.c.id).where(owners.c.beat_at >= limit)).scalars())
+
+
+def owner_alive(connection: Connection, owner: str | None, now: datetime) -> bool:
+    return owner is not None and owner in living(connection, now)

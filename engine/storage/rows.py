@@ -1,0 +1,131 @@
+"""Rows to the values of the engine, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from engine.delivery import Routed
+from engine.event import Event
+from engine.storage.encoding import bounded, from_json, storable, storable_or_none, to_json
+from engine.storage.instants import instant, micros
+from engine.storage.tables import events
+
+FIRST_LOOK_US = 5_000_000
+LONGEST_LOOK_US = 60_000_000
+# A running row is looked at as often as a dead heartbeat takes to show.
+RUNNING_LOOK_US = 10_000_000
+
+_PART = ("data", "pb_data")
+
+
+def event_row(event: Event, same_id_as: str | None, routed: bool) -> dict[str, Any]:
+    """The row of a new event."""
+    return {
+        "id": storable(event.id),
+        "source": event.source,
+        "received_at": micros(event.received_at),
+        "event_type": storable(event.event_type),
+        "i_env": storable_or_none(event.i_env),
+        "i_event": storable_or_none(event.i_event),
+        "trace_id": storable(event.trace_id),
+        "created_at": storable_or_none(event.created_at),
+        "body": event.body,
+        "parts": parts(event),
+        "routed": routed,
+        "repeats": 0,
+        "same_id_as": same_id_as,
+    }
+
+
+def parts(event: Event) -> bytes | None:
+    """`data` and `facts` as JSON, None where the body alone gives them back (nearly always)."""
+    try:
+        told = _read_body(event.source, from_json(event.body))
+    except (ValueError, AttributeError, TypeError):
+        told = None
+    wanted = (event.data, event.facts)
+    return None if told == wanted else to_json({"data": event.data, "pb_data": event.facts})
+
+
+def _read_body(source: str, body: Any) -> tuple[Any, Any]:
+    if source == "espf":
+        return body, None
+    return body.get("data"), body.get("pb_data")
+
+
+def event_of(row: Any) -> Event:
+    """The event as it was accepted."""
+    if row.parts is None:
+        data, facts = _read_body(row.source, from_json(row.body))
+    else:
+        data, facts = (from_json(row.parts)[name] for name in _PART)
+    return Event(
+        id=row.id,
+        source=row.source,
+        received_at=instant(row.received_at),
+        event_type=row.event_type,
+        data=data,
+        body=row.body,
+        i_env=row.i_env,
+        i_event=row.i_event,
+        trace_id=row.trace_id,
+        facts=facts,
+        created_at=row.created_at,
+    )
+
+
+_EVENT = select(
+    events.c.seq,
+    events.c.id,
+    events.c.source,
+    events.c.received_at,
+    events.c.event_type,
+    events.c.body,
+    events.c.parts,
+    events.c.i_env,
+    events.c.i_event,
+    events.c.trace_id,
+    events.c.created_at,
+)
+
+
+def events_by_seq(connection: Connection, seqs: Sequence[int]) -> dict[int, Event]:
+    """The events of these numbers of arrival."""
+    found = connection.execute(_EVENT.where(events.c.seq.in_(seqs)))
+    return {row.seq: event_of(row) for row in found}
+
+
+def delivery_row(
+    event_seq: int, source: str, routed: Routed, seed: str, now: datetime, extra: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The row of a new delivery, waiting and due now. `extra` lies over it."""
+    now_us = micros(now)
+    return {
+        "event_seq": event_seq,
+        "source": source,
+        "pipeline": routed.pipeline,
+        "lane": storable_or_none(routed.lane),
+        "mode": routed.mode,
+        "pos_time": micros(routed.position_time),
+        "pos_event": bounded(routed.position_event),
+        "state": "waiting",
+        "reason": storable(routed.failed or ""),
+        "created_at": now_us,
+        "attempts": 0,
+        "fence": 0,
+        "seed": seed,
+        "policy_off": False,
+        "replay_of": None,
+        "resend": None,
+        "assume_done": None,
+        "due_at": now_us,
+        "look_at": now_us,
+        "look_step": FIRST_LOOK_US,
+        "crashes": 0,
+        "suspect": False,
+        **extra,
+    }

@@ -1,0 +1,79 @@
+"""The store: the one owner of truth and time. Each area of it is a module beside this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import text
+
+from engine.clock import Clock
+from engine.errors import WrongUse
+from engine.storage import schema
+from engine.storage.claims import ClaimsArea
+from engine.storage.committer import ROW_ERRORS, Committer, Connections, unavailable
+from engine.storage.intake import IntakeArea
+from engine.storage.owners import OwnersArea
+from engine.storage.progress import ProgressArea
+from engine.storage.sqlite import FileConnections, MemoryConnections, file_of
+from engine.storage.sweeping import SweepArea
+
+
+class Store(IntakeArea, ClaimsArea, ProgressArea, OwnersArea, SweepArea):
+    """All areas over one database. Open it with `Store.open`; use it on the loop that opened it; close it."""
+
+    @classmethod
+    async def open(cls, url: str, *, project: Path, clock: Clock) -> Self:
+        """The store `url` names. A new one gets its schema.
+
+        Raises WrongUse for an address it does not understand, SchemaMismatch, StoreUnavailable.
+        """
+        connections = connect(url, project)
+        try:
+            if isinstance(connections, MemoryConnections):
+                await connections.write(schema.create)
+            else:
+                await connections.write(lambda connection: schema.check(connection, url))
+        except ROW_ERRORS as error:
+            await connections.close()
+            raise unavailable(error) from error
+        except BaseException:
+            await connections.close()
+            raise
+        return cls(connections, Committer(connections), clock)
+
+    async def ready(self) -> None:
+        """Returns when the store answers. Raises StoreUnavailable."""
+        await self._read(lambda connection: connection.execute(text("SELECT 1")).scalar_one())
+
+    async def close(self) -> None:
+        """Commits what is pending and closes; later calls raise StoreUnavailable."""
+        await self._committer.close()
+        await self._connections.close()
+
+    @property
+    def commits(self) -> int:
+        """How many group commits there were: for measurements."""
+        return self._committer.commits
+
+
+async def migrate(url: str, *, project: Path) -> str:
+    """Brings the store to this version's schema; returns its version. Raises StoreUnavailable, WrongUse."""
+    connections = connect(url, project)
+    try:
+        return await connections.write(schema.migrate)
+    except ROW_ERRORS as error:
+        raise unavailable(error) from error
+    finally:
+        await connections.close()
+
+
+def connect(url: str, project: Path) -> Connections:
+    """How the store `url` is reached."""
+    kind = url.partition(":")[0]
+    if kind in {"postgresql", "postgres"}:
+        raise WrongUse("store: PostgreSQL is not in this version; write `sqlite:///var/nsps.db`")
+    if kind != "sqlite" or not url.startswith("sqlite://"):
+        raise WrongUse(f"store: `{kind}:` is no store; write `sqlite:///var/nsps.db` (relative to the project)")
+    path = file_of(url, project)
+    return MemoryConnections() if path is None else FileConnections(path)

@@ -1,0 +1,177 @@
+"""The sweep's looks: what is due, was forgotten, or is held by a process that died."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Text, bindparam, insert, select, true, update
+
+from engine.delivery import State
+from engine.storage.area import Area
+from engine.storage.claiming import MAY_START
+from engine.storage.instants import micros
+from engine.storage.moving import Moved, move
+from engine.storage.owners import living, owner_alive
+from engine.storage.protocol import Look
+from engine.storage.rows import FIRST_LOOK_US, LONGEST_LOOK_US, RUNNING_LOOK_US
+from engine.storage.tables import RUNNING, WAITING, attempts, deliveries
+
+d = deliveries.c
+BATCH = 1000
+ROUNDS = 50
+CRASHES_ALONE = 3
+
+_come = (
+    select(d.id)
+    .where(d.look_at <= bindparam("now", type_=BigInteger()))
+    .order_by(d.look_at)
+    .limit(bindparam("batch", type_=BigInteger()))
+    .with_for_update(skip_locked=True)
+)
+COME = select(
+    d.id,
+    d.pipeline,
+    d.state,
+    d.owner,
+    d.fence,
+    d.crashes,
+    d.suspect,
+    d.policy_off,
+    d.look_step,
+    MAY_START.label("free"),
+).where(d.id.in_(_come))
+LOOKED = (
+    update(deliveries)
+    .where(d.id == bindparam("of_id", type_=BigInteger()))
+    .values(look_at=bindparam("next_look", type_=BigInteger()), look_step=bindparam("step", type_=BigInteger()))
+)
+
+
+class SweepArea(Area):
+    async def look(self, now: datetime, limit: int) -> list[Look]:
+        """Rows whose `look_at` has come; moves it (5 s, doubling to a minute) so that no other sweep looks too.
+
+        Rows that could not start, for they are not first in their lane, and running ones whose owner lives are passed
+        over, a batch at a time: a backlog of blocked lanes does not stand in the way of a new one.
+        """
+        return await self._write(lambda connection: look(connection, now, limit))
+
+    async def release_stalled(self, look: Look, now: datetime) -> State | None:
+        """A running delivery whose owner is dead waits again as a suspect, with an attempt "outcome unknown"; the third
+        crash alone makes it `failed`; a processed one is `failed: interrupted`. None when it moved meanwhile."""
+        return await self._write(lambda connection: release(connection, look, now))
+
+
+def look(connection: Connection, now: datetime, limit: int) -> list[Look]:
+    """At most `limit` looks, from at most 50 batches of rows."""
+    alive = living(connection, now)
+    found: list[Look] = []
+    for _ in range(ROUNDS):
+        batch = min(BATCH, limit - len(found)) if found else BATCH
+        rows = connection.execute(COME, {"now": micros(now), "batch": min(batch, BATCH)}).all()
+        looks = [_look(row, alive) for row in rows]
+        wanted = [
+            one
+            for row, one in zip(rows, looks, strict=True)
+            if one.stalled or (row.state == "waiting" and (row.free or row.policy_off))
+        ]
+        taken = {one.delivery_id for one in wanted[: limit - len(found)]}
+        left = {one.delivery_id for one in wanted} - taken
+        moved = [_moved(row, micros(now)) for row in rows if row.id not in left]
+        if moved:
+            connection.execute(LOOKED, moved)
+        found += [one for one in wanted if one.delivery_id in taken]
+        if len(found) >= limit or len(rows) < batch or left:
+            break
+    return found
+
+
+def _look(row: Any, alive: set[str]) -> Look:
+    return Look(
+        delivery_id=row.id,
+        pipeline=row.pipeline,
+        state=row.state,
+        owner=row.owner,
+        fence=row.fence,
+        crashes=row.crashes,
+        suspect=row.suspect,
+        stalled=row.state == "running" and row.owner not in alive,
+        policy_off=row.policy_off,
+    )
+
+
+def _moved(row: Any, now_us: int) -> dict[str, int]:
+    """When to look next: a running row as often as a heartbeat may die, a waiting one ever less often."""
+    if row.state == "running":
+        return {"of_id": row.id, "next_look": now_us + RUNNING_LOOK_US, "step": FIRST_LOOK_US}
+    return {"of_id": row.id, "next_look": now_us + row.look_step, "step": min(2 * row.look_step, LONGEST_LOOK_US)}
+
+
+AGAIN = (
+    update(deliveries)
+    .where(d.id == bindparam("of_id", type_=BigInteger()))
+    .values(
+        state=WAITING,
+        owner=None,
+        due_at=bindparam("now", type_=BigInteger()),
+        look_at=bindparam("look", type_=BigInteger()),
+        look_step=FIRST_LOOK_US,
+        crashes=bindparam("crashed", type_=BigInteger()),
+        suspect=true(),
+        reason=bindparam("why", type_=Text()),
+        previous_ended_at=bindparam("now", type_=BigInteger()),
+    )
+)
+STALLED = (
+    select(d.id, d.pipeline, d.owner, d.attempts, d.crashes, d.suspect, d.policy_off, d.started_at)
+    .where(
+        d.id == bindparam("of_id", type_=BigInteger()),
+        d.fence == bindparam("of_fence", type_=BigInteger()),
+        d.state == RUNNING,
+    )
+    .with_for_update()
+)
+
+
+def release(connection: Connection, look: Look, now: datetime) -> State | None:
+    """See `SweepArea.release_stalled`."""
+    row = connection.execute(STALLED, {"of_id": look.delivery_id, "of_fence": look.fence}).one_or_none()
+    if row is None or owner_alive(connection, row.owner, now):
+        return None
+    now_us = micros(now)
+    reason = f"outcome unknown: process {row.owner} stopped while it was at it"
+    connection.execute(insert(attempts), _attempt(row, reason, now_us))
+    crashes = row.crashes + 1 if row.suspect else 0  # a crash with others in flight may be another's fault
+    final = _final(row, crashes)
+    if final is None:
+        connection.execute(
+            AGAIN, {"of_id": row.id, "now": now_us, "look": now_us + FIRST_LOOK_US, "crashed": crashes, "why": reason}
+        )
+        return "waiting"
+    ending = '{"kind":"failed","ours":true}' if row.policy_off else None
+    move(connection, [Moved(id=row.id, pipeline=row.pipeline, state="failed", reason=final, ending=ending)], now_us)
+    return "failed"
+
+
+def _final(row: Any, crashes: int) -> str | None:
+    if row.policy_off:
+        return (
+            f"interrupted: process {row.owner} stopped while the sender waited; the sender's repeat attempts it again"
+        )
+    if crashes >= CRASHES_ALONE:
+        return f"set aside: {CRASHES_ALONE} times the process that ran it, and nothing else, crashed"
+    return None
+
+
+def _attempt(row: Any, reason: str, now_us: int) -> dict[str, Any]:
+    return {
+        "delivery_id": row.id,
+        "number": row.attempts + 1,
+        "started_at": row.started_at,
+        "ended_at": now_us,
+        "ending": "unknown",
+        "reason": reason,
+        "config_hash": "",
+        "trace": b"{}",
+    }
