@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from engine.delivery import CallTrace, Ending, EnrichmentTrace, StepTrace, Trace
+from engine.masking import MASK, Masker
 
 MOST_BYTES = 64 * 1024
-MASKED = "•••"
-SHORTEST_SECRET = 4  # a shorter one is masked only where it is the whole value
 VERSION = 1
 
-Mask = Callable[[str], str]
-
-# How much of a text, and of a body as JSON, is told; the first that fits into MOST_BYTES is taken.
+# How much of each text, and of each body as JSON, is told where the whole is too large: the first that makes it fit.
 _LIMITS = ((16_384, 32_768), (4_096, 8_192), (1_024, 1_024), (200, 200))
 
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie", "www-authenticate"})
 _SECRET_WORDS = ("token", "secret", "password", "api-key", "apikey", "signature", "session")
 
 
-def encode(trace: Trace, ending: Ending, mask: Mask) -> bytes:
-    """The trace and its ending as JSON of at most 64 KiB, every secret masked.
+def encode(trace: Trace, ending: Ending | None, masker: Masker) -> bytes:
+    """The trace, with its ending if there is one, as JSON of at most 64 KiB.
 
-    `mask` masks the project's secrets in a text; values of arguments declared `secret: true` are masked here.
+    Masked are the masker's secrets, values of arguments declared `secret: true`, and headers that carry credentials.
     """
-    masked = _Masker(mask, trace.secrets)
-    whole = _told(trace, ending)
-    clean = masked.value(whole)
+    data = masker.dumps(_told(trace, ending), trace.secrets)
+    if len(data) <= MOST_BYTES:
+        return data
+    clean = orjson.loads(data)
     for text_most, body_most in _LIMITS:
-        data = _dump(_Bounds(text_most, body_most).value(clean))
+        data = orjson.dumps(_Bounds(text_most, body_most).value(clean))
         if len(data) <= MOST_BYTES:
             return data
-    return _dump(_Bounds(200, 200).value(_outline(clean)))
+    return orjson.dumps(_Bounds(200, 200).value(_outline(clean)))
 
 
 def decode(data: bytes) -> dict[str, Any]:
@@ -45,30 +43,30 @@ def decode(data: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _dump(value: Any) -> bytes:
-    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
-
-
-def _told(trace: Trace, ending: Ending) -> dict[str, Any]:
+def _told(trace: Trace, ending: Ending | None) -> dict[str, Any]:
     return {
         "v": VERSION,
-        "ending": {
-            "kind": ending.kind,
-            "reason": ending.reason,
-            "ours": ending.ours,
-            "fault": ending.fault,
-            "status": ending.status,
-            "answer": ending.answer,
-            "retry_after_s": ending.retry_after_s,
-            "wait_until": ending.wait_until.isoformat() if ending.wait_until else None,
-            "unknown_once": ending.unknown_once,
-        },
+        "ending": _ending(ending) if ending else None,
         "enrichments": [_enrichment(one) for one in trace.enrichments],
         "pb_data": trace.pb_data,
         "vars": trace.vars,
         "skipped_by": trace.skipped_by,
         "search": trace.search,
         "steps": [_step(one) for one in trace.steps],
+    }
+
+
+def _ending(ending: Ending) -> dict[str, Any]:
+    return {
+        "kind": ending.kind,
+        "reason": ending.reason,
+        "ours": ending.ours,
+        "fault": ending.fault,
+        "status": ending.status,
+        "answer": ending.answer,
+        "retry_after_s": ending.retry_after_s,
+        "wait_until": ending.wait_until.isoformat() if ending.wait_until else None,
+        "unknown_once": ending.unknown_once,
     }
 
 
@@ -120,48 +118,13 @@ def _without_credentials(message: Mapping[str, Any] | None) -> Mapping[str, Any]
     if not headers or message is None:
         return message
     pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return {**message, "headers": {name: MASKED if is_secret_header(name) else text for name, text in pairs}}
+    return {**message, "headers": {name: MASK if is_secret_header(name) else text for name, text in pairs}}
 
 
 def is_secret_header(name: str) -> bool:
     """Whether a header of this name carries credentials."""
     lower = name.lower()
     return lower in _SECRET_HEADERS or any(word in lower for word in _SECRET_WORDS)
-
-
-class _Masker:
-    """Masks secrets in every text of a value, keys too; a number that holds one becomes text."""
-
-    def __init__(self, mask: Mask, secrets: set[str]) -> None:
-        self._mask = mask
-        self._whole = secrets
-        self._parts = sorted((one for one in secrets if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
-
-    def value(self, value: Any) -> Any:
-        """The value masked; itself where its JSON shows that nothing is to be masked, the usual case."""
-        text = _dump(value).decode()
-        if "\\" not in text and not self._whole and self._mask(text) == text:
-            return value  # nothing is escaped in it, so nothing hides in it
-        return self._each(value)
-
-    def _each(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._text(value)
-        if isinstance(value, Mapping):
-            return {self._text(str(name)): self._each(member) for name, member in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self._each(element) for element in value]
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            text = str(value)
-            return value if self._text(text) == text else self._text(text)
-        return value
-
-    def _text(self, text: str) -> str:
-        if text in self._whole:
-            return MASKED
-        for part in self._parts:
-            text = text.replace(part, MASKED)
-        return self._mask(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +146,7 @@ class _Bounds:
 
     def _member(self, name: str, value: Any) -> Any:
         if name in ("body", "json", "pb_data", "item", "vars") and isinstance(value, (Mapping, list)):
-            data = _dump(value)
+            data = orjson.dumps(value)
             if len(data) > self.body_most:
                 return _cut(data.decode(), self.body_most)
             if len(data) <= self.text_most:
