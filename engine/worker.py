@@ -45,6 +45,7 @@ class Worker:
         self._wake = asyncio.Event()
         self._claimed = asyncio.Event()
         self._stopping = False
+        self.owner_id = heartbeat.owner.id
         self.running: dict[int, asyncio.Task[Ended]] = {}
 
     @property
@@ -89,6 +90,15 @@ class Worker:
         """Starts an attempt in a task of its own and returns how it ended; cancelling the caller leaves it running."""
         return await asyncio.shield(self._start(claimed))
 
+    async def joined(self, delivery_id: int) -> Ended | None:
+        """How the attempt of this process that is at it ends; None when there is none."""
+        task = self.running.get(delivery_id)
+        return await asyncio.shield(task) if task is not None else None
+
+    def why_not(self, pipeline: str) -> str | None:
+        """What holds a pipeline, in words; None when its deliveries may start."""
+        return self._holds.why_not(pipeline)
+
     async def stop(self, grace_s: float) -> int:
         """Waits for what is in flight, then gives the rest back. Returns how many were given back."""
         self._stopping = True
@@ -114,7 +124,7 @@ class Worker:
         if not ids:
             return suspect is not None
         now = self._heartbeat.now()
-        claimed = await self._store.claim(ids, self._heartbeat.owner.id, self._holds.claimable, now)
+        claimed = await self._store.claim(ids, self.owner_id, self._holds.claimable, now)
         for one in claimed:
             self._start(one)
         return True
@@ -131,9 +141,7 @@ class Worker:
         """
         await self._room.emptied(ALONE_S)
         now = self._heartbeat.now()
-        claimed = await self._store.claim(
-            [delivery_id], self._heartbeat.owner.id, self._holds.claimable, now, alone=True
-        )
+        claimed = await self._store.claim([delivery_id], self.owner_id, self._holds.claimable, now, alone=True)
         if claimed:
             log.info("runs alone: it was in flight at a crash", delivery=delivery_id, crashes=claimed[0].crashes)
             await asyncio.wait([self._start(one) for one in claimed], timeout=ALONE_S)
