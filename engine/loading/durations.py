@@ -24,6 +24,14 @@ def duration_s(text: str) -> float:
     return number * SECONDS[unit]
 
 
+def parse_duration(text: str) -> float | None:
+    """Seconds, or None where the text is no duration."""
+    try:
+        return duration_s(text)
+    except QuantityInvalid:
+        return None
+
+
 def rate_per_s(text: str) -> float:
     """Calls per second of `50/s`, `3000/m`. Raises QuantityInvalid, also for no calls at all."""
     number, unit = _read(_RATE, text, "a rate is a number, a slash and s, m, h or d: `50/s`, `3000/m`")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from engine.loading.findings import Findings, Spot
-from engine.loading.source import Node
+from engine.loading.node import Node
 from engine.place import Place
 
 Zone = Literal["value", "template", "none"]
@@ -43,6 +43,11 @@ class Environ:
     def is_set(self, name: str) -> bool:
         """Whether the name, or the file for it, is given; empty counts as unset."""
         return bool(self.names.get(name) or self.names.get(f"{name}_FILE"))
+
+    def missing(self, needs: tuple[str, ...]) -> str | None:
+        """Why something that needs these is off, None when all are set."""
+        unset = [name for name in needs if not self.is_set(name)]
+        return f"{' and '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set" if unset else None
 
     def plain(self, name: str) -> str | None:
         """The value, None when unset or empty."""
@@ -218,7 +223,4 @@ def _inside_tag(text: str, at: int) -> bool:
 
 
 def _spot(node: Node, found: re.Match[str]) -> Spot:
-    if "\n" in node.value or node.style == "block":
-        return Spot(node.place, node.length)
-    place = replace(node.place, column=node.place.column + found.start())
-    return Spot(place, len(found[0]))
+    return Spot(node.place_at(found.start()), len(found[0]))

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from engine.loading.source import Node
+from engine.loading.node import Node
 from engine.place import Place
 from engine.problem import Problem, Severity
 

@@ -1,0 +1,80 @@
+"""Arguments of an operation: name, JSON Schema, whether they must be given, their default."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
+from engine.connector import Argument
+from engine.loading.arguments import KNOWN_FORMATS, misfit
+from engine.loading.draft import Draft, flag, members
+from engine.loading.findings import did_you_mean, key_spot, known_names
+from engine.loading.node import Node
+
+_OURS: Final = ("default", "secret")
+
+
+def build_arguments(draft: Draft, node: Node | None) -> tuple[Argument, ...]:
+    """The arguments an operation declares, in order."""
+    return tuple(_argument(draft, written, schema) for written, schema in members(node).items())
+
+
+def _argument(draft: Draft, written: str, node: Node) -> Argument:
+    name = written.removesuffix("?")
+    schema = {key: child.plain() for key, child in members(node).items() if key not in _OURS}
+    default = node.get("default")
+    sound = _schema_is_sound(draft, name, node, schema)
+    if sound and default is not None:
+        _default_fits(draft, name, schema, default)
+    return Argument(
+        name=name,
+        schema=schema,
+        required=not written.endswith("?") and default is None,
+        has_default=default is not None,
+        default=default.plain() if default is not None else None,
+        secret=flag(node.get("secret")),
+        place=node.key_place or node.place,
+    )
+
+
+def _schema_is_sound(draft: Draft, name: str, node: Node, schema: dict[str, Any]) -> bool:
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        at = _deepest(node, [str(key) for key in error.absolute_path])
+        draft.findings.error(
+            "NSPS230",
+            f"the schema of argument `{name}` is no JSON Schema",
+            at,
+            label=error.message,
+            notes=("write for instance: {type: string}, {type: integer}, {type: array, items: {type: string}}",),
+        )
+        return False
+    named = node.get("format")
+    if named is None or named.kind != "text" or named.value in KNOWN_FORMATS:
+        return True
+    draft.findings.error(
+        "NSPS230",
+        f"there is no format `{named.value}`",
+        named,
+        notes=(did_you_mean(named.value, KNOWN_FORMATS), known_names("formats", KNOWN_FORMATS, limit=20)),
+    )
+    return False
+
+
+def _default_fits(draft: Draft, name: str, schema: dict[str, Any], default: Node) -> None:
+    why = misfit(default.plain(), schema)
+    if why:
+        spot = default if default.kind not in ("map", "list") else key_spot(default, "default")
+        draft.findings.error("NSPS230", f"the default of argument `{name}` does not fit its schema", spot, label=why)
+
+
+def _deepest(node: Node, path: list[str]) -> Node:
+    for key in path:
+        child = node.get(key)
+        if child is None:
+            break
+        node = child
+    return node

@@ -1,0 +1,154 @@
+"""A project's folder to a Catalog, or to everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from engine.case import TestFile
+from engine.catalog import Catalog
+from engine.connector import Connector
+from engine.errors import ConfigurationRefused
+from engine.loading.assemble import Assembly
+from engine.loading.environment import Environ
+from engine.loading.lint_events import check_events
+from engine.loading.lint_names import check_names
+from engine.loading.lint_operations import check_operations
+from engine.loading.lint_reads import check_reads
+from engine.loading.lint_secrets import secret_values
+from engine.loading.lint_tests import check_tests
+from engine.loading.lint_unused import check_unused
+from engine.loading.project import Part, Project
+from engine.loading.references import check_references, check_retries_named
+from engine.loading.refusal import refuse_unset
+from engine.problem import Problem
+from engine.settings import Settings
+
+CHECKS: Final = (
+    check_names,
+    check_retries_named,
+    check_references,
+    check_reads,
+    check_operations,
+    check_events,
+    check_unused,
+    check_tests,
+)
+
+_IGNORE: Final = re.compile(r"#\s*nsps:\s*ignore\s+((?:NSPS\d+[,\s]*)+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What loading a project gave. `catalog` None when it is refused.
+
+    `problems` are sorted: errors before warnings, by file and line. `texts` holds each file read, by its name in
+    problems; `files` is how many.
+    """
+
+    catalog: Catalog | None
+    problems: tuple[Problem, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    files: int = 0
+    tests: tuple[TestFile, ...] = ()
+
+
+def open_project(folder: Path, environ: Mapping[str, str]) -> Catalog:
+    """The catalog a process starts with. Raises ConfigurationRefused with all problems."""
+    loaded = load_project(folder, environ, placeholders=False)
+    if loaded.catalog is None:
+        raise ConfigurationRefused(loaded.problems)
+    return loaded.catalog
+
+
+def load_project(folder: Path, environ: Mapping[str, str], *, placeholders: bool) -> Loaded:
+    """Reads nsps.yaml, connectors, pipelines and tests, with the library's connectors they call.
+
+    With `placeholders` (validate, test, dry-run) every pipeline is on unless `enabled: false`, and an unset variable
+    becomes a visible placeholder. Without (run, serve) what `needs` an unset variable is off, and any other unset one
+    that is needed is a problem. Never raises for what the files hold.
+    """
+    assembly = Assembly(folder=folder, environ=Environ(environ), placeholders=placeholders)
+    project = assembly.all()
+    for check in CHECKS:
+        check(project)
+    if not placeholders:
+        refuse_unset(project)
+    problems = _sorted(_heeded(project.findings.problems, assembly.texts), list(assembly.texts))
+    refused = project.settings is None or any(problem.severity == "error" for problem in problems)
+    return Loaded(
+        catalog=None if refused or project.settings is None else _catalog(project, assembly, project.settings.value),
+        problems=problems,
+        texts=assembly.texts,
+        files=len(assembly.texts),
+        tests=tuple(part.value for part in project.tests),
+    )
+
+
+def _catalog(project: Project, assembly: Assembly, settings: Settings) -> Catalog:
+    files = _snapshot(project, assembly)
+    parts: list[Part[Settings] | Part[Connector]] = [*project.connectors.values()]
+    if project.settings:
+        parts.append(project.settings)
+    unset = {reading.name for part in parts for reading in part.readings if reading.unset}
+    secrets = frozenset().union(
+        *(part.draft.filled.secrets for part in parts),
+        *(secret_values(part.root, part.draft.filled.placeholders) for part in parts),
+    )
+    return Catalog(
+        project=assembly.folder,
+        settings=settings,
+        connectors={name: part.value for name, part in project.connectors.items()},
+        pipelines={name: part.value for name, part in project.pipelines.items()},
+        hash=_hash(files),
+        files=files,
+        secrets=frozenset(secrets),
+        unset=tuple(sorted(unset)),
+    )
+
+
+def _snapshot(project: Project, assembly: Assembly) -> dict[str, str]:
+    """The files a process works from; the library's under names that are the same on every machine."""
+    names = {part.file: part.file for part in project.pipelines.values()}
+    for name, part in project.connectors.items():
+        names[part.file] = f"library/connectors/{name}.yaml" if part.library else part.file
+    if project.settings:
+        names[project.settings.file] = project.settings.file
+    return {name: assembly.texts[file] for file, name in sorted(names.items(), key=lambda item: item[1])}
+
+
+def _hash(files: Mapping[str, str]) -> str:
+    digest = hashlib.sha256()
+    for name, text in files.items():
+        for part in (name, text):
+            encoded = part.encode()
+            digest.update(len(encoded).to_bytes(8, "big"))
+            digest.update(encoded)
+    return digest.hexdigest()
+
+
+def _heeded(problems: Iterable[Problem], texts: Mapping[str, str]) -> list[Problem]:
+    """Without the warnings that a comment on their line silences: `# nsps: ignore NSPS221 (why)`."""
+    lines = {file: text.split("\n") for file, text in texts.items() if "nsps: ignore" in text}
+    return [problem for problem in problems if not _silenced(problem, lines.get(problem.place.file, []))]
+
+
+def _silenced(problem: Problem, lines: list[str]) -> bool:
+    if problem.severity == "error" or problem.place.line > len(lines):
+        return False
+    found = _IGNORE.search(lines[problem.place.line - 1])
+    return found is not None and problem.code in re.findall(r"NSPS\d+", found[1])
+
+
+def _sorted(problems: Iterable[Problem], files: list[str]) -> tuple[Problem, ...]:
+    order = {file: number for number, file in enumerate(files)}
+
+    def key(problem: Problem) -> tuple[bool, int, int, int]:
+        place = problem.place
+        return problem.severity != "error", order.get(place.file, len(files)), place.line, place.column
+
+    return tuple(dict.fromkeys(sorted(problems, key=key)))
