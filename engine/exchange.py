@@ -1,0 +1,116 @@
+"""The only way out: cache and single flight > permits > auth > transport, each connector for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+import orjson
+
+from engine.auth import BasicAuth
+from engine.auths.basic import credentials
+from engine.cache import Cache
+from engine.catalog import Catalog
+from engine.clock import Clock
+from engine.door import Carry, Door, OnHold, Outside
+from engine.errors import OursFailed
+from engine.masking import Masker
+from engine.permits import MemoryPermits, Permits
+from engine.request import Call, HttpRequest, Reply
+
+
+class Exchange:
+    """The production `send`. Scripts, examples and recorded replies replace the carrying only (`carry`).
+
+    With `carry` come `cached=False, limited=False`; OAuth token requests are then answered by an example, unless
+    `live_tokens`. `on_hold` is told when a login was refused.
+    """
+
+    def __init__(  # noqa: PLR0913 - each differs between worker, tests, dry-run and diff
+        self,
+        catalog: Catalog,
+        clock: Clock,
+        masker: Masker,
+        carry: Carry | None = None,
+        *,
+        cached: bool = True,
+        limited: bool = True,
+        permits: Permits | None = None,
+        on_hold: OnHold | None = None,
+        live_tokens: bool | None = None,
+    ) -> None:
+        live = carry is None if live_tokens is None else live_tokens
+        self._outside = Outside(
+            clock=clock,
+            masker=masker,
+            project=catalog.project,
+            carry=carry,
+            token=None if live else self._example_token,
+            on_hold=on_hold,
+        )
+        self._clock = clock
+        self._cache = Cache(clock) if cached else None
+        self._permits = (permits or MemoryPermits(clock)) if limited else None
+        self._doors = _doors(catalog, self._outside)
+        masker.learn(*catalog.secrets, *_derived(catalog))
+
+    async def send(self, call: Call, /) -> Reply:
+        """The reply to one call. A fault of the world is a Reply.
+
+        Raises Wait (limit, breaker, no session, held connector) and OursFailed (the request cannot be built).
+        """
+        if self._cache is None or call.cache_s <= 0:
+            return await self._permitted(call)
+        return await self._cache.serve(_key(call), call.not_before, call.cache_s, lambda: self._permitted(call))
+
+    async def _permitted(self, call: Call) -> Reply:
+        door = self._doors[call.connector]
+        if self._permits is None:
+            return await door.send(call)
+        permit, reply = await self._permits.take(door.connector), None
+        try:
+            reply = await door.send(call)
+        finally:
+            await self._permits.give(permit, reply)
+        return reply
+
+    async def over_wire(self, call: Call, request: HttpRequest, /) -> Reply:
+        """The carrying that `carry` replaces: for one that lets some calls through."""
+        return await self._doors[call.connector].over_wire(call, request)
+
+    async def _example_token(self, call: Call, request: HttpRequest) -> Reply:
+        body = {"access_token": "example-token", "token_type": "bearer"}
+        return Reply(status=200, body=body, asked_at=self._clock.now(), source="example")
+
+    def hold(self, connector: str, reason: str) -> None:
+        """Nothing goes to this connector from now on: its calls raise Wait with this reason."""
+        self._doors[connector].hold(reason)
+
+    def release(self, connector: str) -> None:
+        """Calls of the connector go out again, after a new login where one was refused."""
+        self._doors[connector].release()
+
+    async def close(self) -> None:
+        """Closes all connections; calls under way end as `lost`."""
+        for door in self._doors.values():
+            await door.close()
+
+
+def _doors(catalog: Catalog, outside: Outside) -> Mapping[str, Door]:
+    return {name: Door(catalog, connector, outside) for name, connector in catalog.connectors.items()}
+
+
+def _derived(catalog: Catalog) -> list[str]:
+    """Secrets in the form in which they leave: a part of that form would not be found by searching for the secret."""
+    auths = (connector.auth for connector in catalog.connectors.values())
+    return [credentials(auth.user, auth.password) for auth in auths if isinstance(auth, BasicAuth)]
+
+
+def _key(call: Call) -> Hashable:
+    """What makes two calls the same question: the arguments and, where no session is needed for it, the request itself."""
+    asked = (call.connector, call.operation, call.arguments_sha)
+    try:
+        request = call.render({})
+    except OursFailed:
+        return asked
+    content = orjson.dumps(request.content, default=str, option=orjson.OPT_SORT_KEYS)
+    return (*asked, request.method, request.path, request.query, request.headers, content)

@@ -1,0 +1,124 @@
+"""What must never be shown: secrets, sessions and `secret: true` arguments, wherever their value appears."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import orjson
+
+MASK = "***"
+# A secret of up to three characters is masked only where it is a whole value: inside text it would blank out half of it.
+# Up to seven, it is masked inside text only as a word of its own, so that a PIN does not cut holes into every IMSI.
+_WHOLE_ONLY_BELOW = 4
+_WORD_BELOW = 8
+_GENERATIONS = 3  # of a session's values: replies to the one before may still be under way
+
+
+class Masker:
+    """Replaces every known secret by `***`, also in its base64, URL, JSON and XML forms."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._always: set[str] = set()
+        self._groups: dict[str, deque[frozenset[str]]] = {}
+        self._lens = _Lens(frozenset())
+        self.learn(*secrets)
+
+    def learn(self, *secrets: str) -> None:
+        """Masks these from now on, for as long as the process runs."""
+        new = {secret for secret in secrets if secret} - self._always
+        if new:
+            self._always |= new
+            self._focus()
+
+    def learn_session(self, owner: str, secrets: Iterable[str]) -> None:
+        """Masks these in place of what `owner` had three sessions ago: what is renewed for years must not pile up."""
+        generation = frozenset(secret for secret in secrets if secret)
+        kept = self._groups.setdefault(owner, deque(maxlen=_GENERATIONS))
+        if generation and generation not in kept:
+            kept.append(generation)
+            self._focus()
+
+    def _focus(self) -> None:
+        sessions = (generation for kept in self._groups.values() for generation in kept)
+        self._lens = _Lens(frozenset(self._always).union(*sessions))
+
+    def _with(self, also: Iterable[str]) -> _Lens:
+        more = frozenset(secret for secret in also if secret) - self._lens.secrets
+        return _Lens(self._lens.secrets | more) if more else self._lens
+
+    def text(self, text: str, also: Iterable[str] = ()) -> str:
+        """The text without secrets; `also` are secrets of this call alone."""
+        return self._with(also).text(text)
+
+    def value(self, value: Any, also: Iterable[str] = ()) -> Any:
+        """A copy of a JSON value without secrets, or the value itself where it holds none."""
+        lens = self._with(also)
+        return lens.value(value) if lens.secrets else value
+
+    def dumps(self, value: Any, also: Iterable[str] = ()) -> bytes:
+        """The value as JSON without secrets. Costs one search where it holds none. What JSON lacks becomes text."""
+        lens, written = self._with(also), _written(value)
+        return _written(lens.value(json.loads(written))) if lens.seen_in(written) else written
+
+
+def _written(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # integers beyond 64 bits, lone surrogates
+        return json.dumps(value, default=str).encode()
+
+
+class _Lens:
+    """One set of secrets, compiled."""
+
+    def __init__(self, secrets: frozenset[str]) -> None:
+        self.secrets = secrets
+        found = sorted(_patterns(secrets), key=lambda pattern: -len(pattern))
+        self._text = re.compile("|".join(found)) if found else None
+        whole = [re.escape(secret) for secret in secrets if len(secret) < _WHOLE_ONLY_BELOW]
+        self._bytes = re.compile("|".join([*found, *whole]).encode()) if found or whole else None
+
+    def seen_in(self, written: bytes) -> bool:
+        return self._bytes is not None and self._bytes.search(written) is not None
+
+    def text(self, text: str) -> str:
+        if text in self.secrets:
+            return MASK
+        return self._text.sub(MASK, text) if self._text else text
+
+    def value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {self.value(name): self.value(member) for name, member in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.value(member) for member in value]
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return MASK if str(value) in self.secrets else value
+        return value
+
+
+def _patterns(secrets: Iterable[str]) -> Iterator[str]:
+    for secret in secrets:
+        if len(secret) < _WHOLE_ONLY_BELOW:
+            continue
+        for form in _forms(secret):
+            pattern = re.escape(form)
+            yield rf"(?<![0-9A-Za-z]){pattern}(?![0-9A-Za-z])" if len(secret) < _WORD_BELOW else pattern
+
+
+def _forms(secret: str) -> set[str]:
+    """The secret as it is, and as it looks where it is carried."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    encoded = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}
+    encoded |= {form.rstrip("=") for form in encoded}
+    written = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    carried = {quote(raw, safe=""), quote(raw), quote_plus(raw), escape(secret), escape(secret, quote=False)}
+    return {secret} | encoded | written | carried
