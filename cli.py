@@ -9,17 +9,16 @@ from typing import Annotated
 
 import typer
 
-from engine.command import Commands, parse_since, print_json, print_lines, run_async
+from engine.command import ending_well, print_json, print_lines, run_async
 from engine.terminal import say
 
-app = typer.Typer(
-    cls=Commands,
+commands = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="PortaBilling events in, every external system in step. Start with: nsps init, nsps validate, nsps test, nsps run.",
 )
-refused_app = typer.Typer(cls=Commands, help="What senders posted and was not taken.", invoke_without_command=True)
+refused_app = typer.Typer(help="What senders posted and was not taken.", invoke_without_command=True)
 
 ProjectOption = Annotated[
     Path, typer.Option("--project", "-C", envvar="NSPS_PROJECT", help="The project folder.", show_default="this folder")
@@ -35,7 +34,7 @@ def coloured() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
-@app.command()
+@commands.command()
 def validate(
     paths: Annotated[list[Path] | None, typer.Argument(help="Report on these files or folders only.")] = None,
     form: Annotated[str, typer.Option("--format", help="text, json, github, sarif or junit.")] = "text",
@@ -51,7 +50,7 @@ def validate(
     raise typer.Exit(refuses(problems, strict=strict))
 
 
-@app.command()
+@commands.command()
 def test(
     paths: Annotated[list[Path] | None, typer.Argument(help="Run these test files only.")] = None,
     match: Annotated[str, typer.Option("-k", help="Run tests whose name holds this text.")] = "",
@@ -67,7 +66,7 @@ def test(
     raise typer.Exit(run_tests(asked, form))
 
 
-@app.command("dry-run")
+@commands.command("dry-run")
 def dry_run(
     event: Annotated[
         str, typer.Argument(help="A file with an ESPF event or an enriched envelope; - reads it from standard input.")
@@ -87,7 +86,7 @@ def dry_run(
     raise typer.Exit(run_async(dry_run_command(asked, os.environ, form)))
 
 
-@app.command()
+@commands.command()
 def run(
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="PORT", help="The port to listen at.")] = 8000,
@@ -99,7 +98,7 @@ def run(
     raise typer.Exit(run_command(project, os.environ, host, port))
 
 
-@app.command()
+@commands.command()
 def demo(serve: Annotated[bool, typer.Option("--serve", help="Leave it running.")] = False) -> None:
     """The whole system against simulators: a story in well under 20 seconds."""
     from engine.authoring.demo import demo as tell_demo
@@ -107,7 +106,7 @@ def demo(serve: Annotated[bool, typer.Option("--serve", help="Leave it running."
     raise typer.Exit(run_async(tell_demo(serve, say)))
 
 
-@app.command()
+@commands.command()
 def events(
     find: Annotated[
         str | None, typer.Argument(help="An event id, i_event, i_account, or a search key such as an IMSI.")
@@ -124,14 +123,14 @@ def events(
     project: ProjectOption = HERE,
 ) -> None:
     """List events, newest first, and where each delivery stands."""
-    from engine.management import commands
+    from engine.management import commands as desk
     from engine.storage.protocol import EventFilter
 
     wanted = EventFilter(find=find, state=state, pipeline=pipeline, event_type=event_type, before=before, limit=limit)
-    run_async(commands.events(project, os.environ, wanted, since, form))
+    run_async(desk.events(project, os.environ, wanted, since, form))
 
 
-@app.command()
+@commands.command()
 def show(
     event: Annotated[str, typer.Argument(help="An event id (or its beginning), an i_event, or a delivery's number.")],
     full: Annotated[bool, typer.Option("--full", help="Bodies and pb_data, too.")] = False,
@@ -139,24 +138,24 @@ def show(
     project: ProjectOption = HERE,
 ) -> None:
     """One event's story: what was asked, mapped, sent and answered in each attempt."""
-    from engine.management import commands
+    from engine.management import commands as desk
 
-    run_async(commands.show(project, os.environ, event, full, form))
+    run_async(desk.show(project, os.environ, event, full, form))
 
 
-@app.command()
+@commands.command()
 def why(
     event: Annotated[str, typer.Argument(help="An event id (or its beginning), an i_event, or a delivery's number.")],
     form: FormatOption = "text",
     project: ProjectOption = HERE,
 ) -> None:
     """Why each pipeline takes an event or not, with the values its conditions saw."""
-    from engine.management import commands
+    from engine.management import commands as desk
 
-    run_async(commands.why(project, os.environ, event, form))
+    run_async(desk.why(project, os.environ, event, form))
 
 
-@app.command()
+@commands.command()
 def replay(
     what: Annotated[
         str,
@@ -174,14 +173,14 @@ def replay(
     project: ProjectOption = HERE,
 ) -> None:
     """Send again: new deliveries, in their lanes by the time of replay."""
-    from engine.management import commands
+    from engine.management import commands as desk
     from engine.management.replay import Replay
 
     asked = Replay(what=what, pipeline=pipeline, resend=tuple(resend or ()), assume_done=tuple(assume_done or ()))
-    run_async(commands.replay(project, os.environ, asked))
+    run_async(desk.replay(project, os.environ, asked))
 
 
-@app.command()
+@commands.command()
 def pause(
     pipeline: PipelineOption = None,
     connector: ConnectorOption = None,
@@ -189,25 +188,25 @@ def pause(
     project: ProjectOption = HERE,
 ) -> None:
     """Hold everything back, or a pipeline, or all that uses a connector. Events are still taken and stored."""
-    from engine.management import commands
+    from engine.management import commands as desk
 
-    run_async(commands.pause(project, os.environ, (pipeline, connector), reason))
+    run_async(desk.pause(project, os.environ, (pipeline, connector), reason))
 
 
-@app.command()
+@commands.command()
 def resume(pipeline: PipelineOption = None, connector: ConnectorOption = None, project: ProjectOption = HERE) -> None:
     """Let it go on, in order. Also lifts the hold of a connector whose login was refused."""
-    from engine.management import commands
+    from engine.management import commands as desk
 
-    run_async(commands.resume(project, os.environ, (pipeline, connector)))
+    run_async(desk.resume(project, os.environ, (pipeline, connector)))
 
 
-@app.command()
+@commands.command()
 def status(form: FormatOption = "text", project: ProjectOption = HERE) -> None:
     """How things stand: what is paused, waiting, failed, and which processes run."""
-    from engine.management import commands
+    from engine.management import commands as desk
 
-    run_async(commands.status(project, os.environ, form))
+    run_async(desk.status(project, os.environ, form))
 
 
 @refused_app.callback()
@@ -218,10 +217,10 @@ def refused(
     project: ProjectOption = HERE,
 ) -> None:
     """What senders posted and was not taken, newest first."""
-    from engine.management import commands
+    from engine.management import commands as desk
 
     if context.invoked_subcommand is None:
-        run_async(commands.refused(project, os.environ, limit, form))
+        run_async(desk.refused(project, os.environ, limit, form))
 
 
 @refused_app.command()
@@ -230,15 +229,15 @@ def admit(
     project: ProjectOption = HERE,
 ) -> None:
     """Take a refused body in after all: it is stored and delivered like any event."""
-    from engine.management import commands
+    from engine.management import commands as desk
 
-    run_async(commands.admit(project, os.environ, refusal))
-
-
-app.add_typer(refused_app, name="refused")
+    run_async(desk.admit(project, os.environ, refusal))
 
 
-@app.command()
+commands.add_typer(refused_app, name="refused")
+
+
+@commands.command()
 def init(
     pipelines: Annotated[
         list[str] | None, typer.Argument(help="Pipelines of the library to copy, such as wtl-hlr-hss.")
@@ -251,7 +250,7 @@ def init(
     print_lines(init_command(project, pipelines or ()))
 
 
-@app.command()
+@commands.command()
 def schema(kind: Annotated[str, typer.Argument(help="nsps, connector, pipeline or test.")]) -> None:
     """Print the JSON Schema of a kind of file."""
     from engine.authoring.explain import schema_text
@@ -259,7 +258,7 @@ def schema(kind: Annotated[str, typer.Argument(help="nsps, connector, pipeline o
     say(schema_text(kind))
 
 
-@app.command()
+@commands.command()
 def explain(code: Annotated[str, typer.Argument(help="Such as NSPS104.")]) -> None:
     """Explain a code that validate printed."""
     from engine.authoring.explain import explain as explain_code
@@ -267,15 +266,15 @@ def explain(code: Annotated[str, typer.Argument(help="Such as NSPS104.")]) -> No
     say(explain_code(code))
 
 
-@app.command()
+@commands.command()
 def migrate(project: ProjectOption = HERE) -> None:
     """Bring the store's schema to this version."""
-    from engine.management import commands
+    from engine.management import commands as desk
 
-    run_async(commands.migrate(project, os.environ))
+    run_async(desk.migrate(project, os.environ))
 
 
-@app.command()
+@commands.command()
 def doctor(form: FormatOption = "text", project: ProjectOption = HERE) -> None:
     """Check this installation and project: variables, store, disk, reachability. Exit 1 when something must be done."""
     from engine.authoring.doctor import doctor_report
@@ -285,4 +284,6 @@ def doctor(form: FormatOption = "text", project: ProjectOption = HERE) -> None:
     raise typer.Exit(not report.healthy)
 
 
-__all__ = ["app", "parse_since"]
+def app() -> None:
+    """The `nsps` command."""
+    ending_well(commands)

@@ -6,15 +6,12 @@ import asyncio
 import os
 import sys
 import traceback
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import click
 import orjson
-import typer
-from typer.core import TyperGroup
 
 from engine.authoring.report import render_report
 from engine.errors import ConfigurationRefused, NspsError, SchemaMismatch, StoreUnavailable, WrongUse
@@ -23,36 +20,26 @@ from engine.terminal import say, state
 T = TypeVar("T")
 
 
-class Commands(TyperGroup):
-    """The commands in the order they are written, with one place that turns errors into messages."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command. Raises only what click itself turns into an exit code."""
-        try:
-            return super().invoke(ctx)
-        except ConfigurationRefused as refused:
-            texts = {p.place.file: _text(p.place.file) for p in refused.problems}
-            say(
-                render_report(refused.problems, texts, "text", files=len(texts), colour=sys.stderr.isatty()), error=True
-            )
-            raise typer.Exit(1) from None
-        except (WrongUse, SchemaMismatch, StoreUnavailable) as wrong:
-            say(f"{state('failed', 'nsps')}: {wrong}", error=True)
-            raise typer.Exit(2) from None
-        except NspsError as error:
-            say(f"{state('failed', 'nsps')}: {error}", error=True)
-            raise typer.Exit(1) from None
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0) from None
-        except (click.exceptions.Exit, click.ClickException, click.Abort):
-            raise
-        except Exception as bug:  # noqa: BLE001 - the last door before the keyboard
-            _tell_of(bug)
-            raise typer.Exit(1) from None
+def ending_well(commands: Callable[[], Any]) -> None:
+    """Runs the command line; exits with its code. An error of any kind is a message, never a traceback."""
+    try:
+        commands()
+    except ConfigurationRefused as refused:
+        texts = {p.place.file: _text(p.place.file) for p in refused.problems}
+        say(render_report(refused.problems, texts, "text", files=len(texts), colour=sys.stderr.isatty()), error=True)
+        sys.exit(1)
+    except (WrongUse, SchemaMismatch, StoreUnavailable) as wrong:
+        say(f"{state('failed', 'nsps')}: {wrong}", error=True)
+        sys.exit(2)
+    except NspsError as error:
+        say(f"{state('failed', 'nsps')}: {error}", error=True)
+        sys.exit(1)
+    except BrokenPipeError:  # `nsps events | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as bug:  # noqa: BLE001 - the last door before the keyboard
+        _tell_of(bug)
+        sys.exit(1)
 
 
 def _text(file: str) -> str:

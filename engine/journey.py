@@ -79,7 +79,7 @@ async def _learn_facts(caller: Caller, scope: dict[str, Any]) -> Problem | None:
     scope["pb_data"] = caller.trace.pb_data = pb_data
     problem = None
     if work.pipeline.enrich:
-        problem = await enrich([_question(ask, caller, scope) for ask in work.pipeline.enrich], pb_data, _put(caller))
+        problem = await enrich([_question(ask, caller, scope) for ask in work.pipeline.enrich], pb_data, put_by(caller))
     scope["updated_at"] = iso(caller.answered_at or work.now)
     return problem
 
@@ -97,7 +97,7 @@ def _question(ask: Ask, caller: Caller, scope: Mapping[str, Any]) -> Question:
     )
 
 
-def _put(caller: Caller) -> Put:
+def put_by(caller: Caller) -> Put:
     """How a question is put: the operation it names, called with what `with` says or with the event's variables."""
 
     async def put(enrichment: Enrichment, scope: Mapping[str, Any], trace: EnrichmentTrace) -> Verdict:

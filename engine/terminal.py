@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
-import click
 import typer
+
+_COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 COLOURS = {
     "delivered": "green", "ok": "green", "skipped": "cyan", "skip": "cyan", "superseded": "cyan",
@@ -51,13 +53,18 @@ def lasting(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def plain(text: str) -> str:
+    """The text without its colours."""
+    return _COLOUR_CODES.sub("", text)
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows in columns, padded by what is seen (colours do not count); the last column is not padded."""
-    seen = [[click.unstyle(cell) for cell in row] for row in (head, *rows)]
+    seen = [[plain(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[i]) for row in seen) for i in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:
-        padded = [cell + " " * (widths[i] - len(click.unstyle(cell))) for i, cell in enumerate(cells)]
+        padded = [cell + " " * (widths[i] - len(plain(cell))) for i, cell in enumerate(cells)]
         return "  ".join(padded).rstrip()
 
     return [faint(line(head)), *(line(row) for row in rows)]

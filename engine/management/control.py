@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.catalog import Catalog
 from engine.errors import WrongUse
-from engine.loading.suggest import closest
+from engine.loading.suggest import nearest
 from engine.storage.protocol import Control, History, Hold, Owner
 from engine.terminal import faint, instant, lasting, state, strong, table
 
@@ -21,7 +21,7 @@ def scope_of(catalog: Catalog, pipeline: str | None, connector: str | None) -> s
         raise WrongUse("name a pipeline or a connector, not both")
     for kind, name, known in (("pipeline", pipeline, catalog.pipelines), ("connector", connector, catalog.connectors)):
         if name and name not in known:
-            near = closest(name, known)
+            near = nearest(name, known)
             hint = f"; did you mean {near}?" if near else f"; there are {', '.join(sorted(known)) or 'none'}"
             raise WrongUse(f"no {kind} {name!r} in this project{hint}")
         if name:

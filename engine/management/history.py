@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from engine.story import tell
 from engine.storage.protocol import AttemptRow, DeliveryRow, EventFilter, EventRow, History
+from engine.story import tell
 from engine.terminal import faint, instant, state, strong, table
 
 
