@@ -53,7 +53,8 @@ class Wanted:
     alone: bool = False  # also suspects: nothing else runs in that process
 
 
-def _position(columns: Any) -> Any:
+def position(columns: Any) -> Any:
+    """A delivery's place in its lane."""
     return tuple_(columns.pos_time, columns.pos_event, columns.id)
 
 
@@ -67,8 +68,8 @@ def _another(*which: ColumnElement[bool]) -> ColumnElement[bool]:
 
 def _turn() -> ColumnElement[bool]:
     """That a waiting row is the one of its lane that may start."""
-    earlier_strict = _another(other.c.mode == STRICT, _position(other.c) < _position(d))
-    later_latest = _another(other.c.mode == LATEST, _position(other.c) > _position(d))
+    earlier_strict = _another(other.c.mode == STRICT, position(other.c) < position(d))
+    later_latest = _another(other.c.mode == LATEST, position(other.c) > position(d))
     return and_(~earlier_strict, or_(d.mode == STRICT, ~later_latest))
 
 
@@ -125,7 +126,7 @@ OUTDONE = (
         _newest.c.id.in_(_IDS),
         other.c.state == WAITING,
         other.c.mode == LATEST,
-        _position(other.c) < _position(_newest.c),
+        position(other.c) < position(_newest.c),
     )
 )
 
@@ -137,7 +138,7 @@ TOO_LATE = (
         d.id.in_(_IDS),
         history.c.source == NSPS,
         history.c.state == DELIVERED,
-        tuple_(history.c.pos_time, history.c.pos_event, history.c.id) > _position(d),
+        tuple_(history.c.pos_time, history.c.pos_event, history.c.id) > position(d),
     )
 )
 

@@ -140,7 +140,7 @@ def _store_events(connection: Connection, new: Sequence[_New]) -> None:
     if not new:
         return
     arrivals = [one.offer.arrival for one in new]
-    rows = [event_row(a.event, one.same_id_as, bool(a.routed)) for one, a in zip(new, arrivals, strict=True)]
+    rows = [event_row(a.event, one.key, one.same_id_as, bool(a.routed)) for one, a in zip(new, arrivals, strict=True)]
     seqs = {row.id: row.seq for row in connection.execute(_NEW_EVENTS, rows)}
     for one, row in zip(new, rows, strict=True):
         one.seq = seqs[row["id"]]

@@ -239,6 +239,9 @@ class Control(Protocol):
     async def snapshot(self, config_hash: str, files: Mapping[str, str], now: datetime) -> None:
         """Keeps a configuration by its hash, once."""
 
+    async def snapshot_of(self, config_hash: str) -> Mapping[str, str] | None:
+        """The files of a configuration that was kept, by name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRow:
@@ -317,12 +320,21 @@ class History(Protocol):
 
     async def attempts(self, delivery_id: int) -> list[AttemptRow]: ...
 
+    async def replies(self, delivery_id: int) -> list[bytes]:
+        """The recorded replies of its reads (`Finished.replies`), oldest first; empty after `keep.replies`."""
+
     async def counts(self) -> Mapping[str, Any]:
-        """{events, unrouted, repeats, refused, refused_kept, deliveries: {pipeline: {state: n}}, oldest_due_at}."""
+        """{events, unrouted, repeats, refused, refused_kept, failed, deliveries: {pipeline: {state: n}}, oldest_due_at}.
+
+        `events`, `repeats`, `refused` and the finished states of `deliveries` count all there ever were; `unrouted`,
+        `failed` and `refused_kept` what is there now."""
 
     async def refusals(self, limit: int) -> list[Refusal]: ...
 
     async def refusal(self, refusal_id: int) -> Refusal | None: ...
+
+    async def admitted(self, refusal_id: int, event_id: str) -> None:
+        """Notes that the refused one was taken in after all, as this event."""
 
     async def replay(
         self, delivery_id: int, routed: Routed, now: datetime, resend: Sequence[str], assume_done: Sequence[str]

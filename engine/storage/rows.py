@@ -22,7 +22,7 @@ RUNNING_LOOK_US = 10_000_000
 _PART = ("data", "pb_data")
 
 
-def event_row(event: Event, same_id_as: str | None, routed: bool) -> dict[str, Any]:
+def event_row(event: Event, key: bytes | None, same_id_as: str | None, routed: bool) -> dict[str, Any]:
     """The row of a new event."""
     return {
         "id": storable(event.id),
@@ -34,6 +34,7 @@ def event_row(event: Event, same_id_as: str | None, routed: bool) -> dict[str, A
         "trace_id": storable(event.trace_id),
         "created_at": storable_or_none(event.created_at),
         "body": event.body,
+        "key": key,
         "parts": parts(event),
         "routed": routed,
         "repeats": 0,

@@ -12,14 +12,30 @@ from engine.errors import WrongUse
 from engine.storage import schema
 from engine.storage.claims import ClaimsArea
 from engine.storage.committer import ROW_ERRORS, Committer, Connections, unavailable
+from engine.storage.control import ControlArea
+from engine.storage.forgetting import RetentionArea
+from engine.storage.history import HistoryArea
 from engine.storage.intake import IntakeArea
 from engine.storage.owners import OwnersArea
 from engine.storage.progress import ProgressArea
+from engine.storage.refusing import RefusalArea
+from engine.storage.replaying import ReplayArea
 from engine.storage.sqlite import FileConnections, MemoryConnections, file_of
 from engine.storage.sweeping import SweepArea
 
 
-class Store(IntakeArea, ClaimsArea, ProgressArea, OwnersArea, SweepArea):
+class Store(
+    IntakeArea,
+    RefusalArea,
+    ClaimsArea,
+    ProgressArea,
+    OwnersArea,
+    SweepArea,
+    ControlArea,
+    HistoryArea,
+    ReplayArea,
+    RetentionArea,
+):
     """All areas over one database. Open it with `Store.open`; use it on the loop that opened it; close it."""
 
     @classmethod

@@ -80,6 +80,7 @@ events = Table(
     _needed("trace_id", Name),
     Column("created_at", Text),  # as an envelope brought it
     _needed("body", LargeBinary),
+    Column("key", LargeBinary),  # as in event_keys
     Column("parts", LargeBinary),  # {data, facts} as JSON, where the body alone would not give them back
     _needed("routed", Boolean),
     _needed("repeats", Integer),
@@ -97,7 +98,6 @@ event_keys = Table(
     metadata,
     Column("key", LargeBinary, primary_key=True),  # 16 bytes: a hash of Arrival.key
     _needed("event_seq", BigInteger),
-    Index("event_keys_event", "event_seq"),
     sqlite_with_rowid=False,
 )
 
@@ -150,7 +150,6 @@ history = Table(
     Column("superseded_by", BigInteger),
     Column("ending", Text),  # what a waiting sender is answered: JSON
     Index("history_event", "event_seq"),
-    Index("history_finished", "finished_at"),
 )
 _failed = history.c.state == FAILED
 _came_enriched = (history.c.source == NSPS) & (history.c.state == DELIVERED)

@@ -126,7 +126,6 @@ def _event_keys() -> None:
         sa.PrimaryKeyConstraint("key"),
         sqlite_with_rowid=False,
     )
-    op.create_index("event_keys_event", "event_keys", ["event_seq"])
 
 
 def _events() -> None:
@@ -142,6 +141,7 @@ def _events() -> None:
         sa.Column("trace_id", NAME, nullable=False),
         sa.Column("created_at", TEXT, nullable=True),
         sa.Column("body", BYTES, nullable=False),
+        sa.Column("key", BYTES, nullable=True),
         sa.Column("parts", BYTES, nullable=True),
         sa.Column("routed", BOOL, nullable=False),
         sa.Column("repeats", INT, nullable=False),
@@ -169,7 +169,6 @@ def _history() -> None:
     )
     op.create_index("history_event", "history", ["event_seq"])
     op.create_index("history_failed", "history", ["event_seq"], **only("state = 'failed'"))
-    op.create_index("history_finished", "history", ["finished_at"])
     op.create_index("history_lane", "history", ["lane", "pos_time"], **only("source = 'nsps' AND state = 'delivered'"))
 
 

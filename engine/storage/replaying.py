@@ -1,0 +1,72 @@
+"""Replays: a new delivery for one that ended, or for an event that no pipeline took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from engine.delivery import Routed
+from engine.errors import WrongUse
+from engine.storage.area import Area
+from engine.storage.encoding import names
+from engine.storage.instants import micros
+from engine.storage.intake import fail_unroutable, new_seed
+from engine.storage.rows import delivery_row
+from engine.storage.tables import deliveries, events, history
+
+_NEW = insert(deliveries).returning(deliveries.c.id)
+
+
+class ReplayArea(Area):
+    async def replay(
+        self, delivery_id: int, routed: Routed, now: datetime, resend: Sequence[str], assume_done: Sequence[str]
+    ) -> int:
+        """A new delivery for a finished one; returns its id. Raises WrongUse when that is not finished, or unknown."""
+        choices = {"resend": names(resend), "assume_done": names(assume_done)}
+        return await self._write(lambda connection: _replay(connection, delivery_id, routed, now, choices))
+
+    async def route_again(self, event_id: str, routed: Sequence[Routed], now: datetime) -> tuple[int, ...]:
+        """Deliveries for an event no pipeline took; returns their ids. Raises WrongUse for an unknown event."""
+        return await self._write(lambda connection: _route_again(connection, event_id, routed, now))
+
+
+def _replay(connection: Connection, delivery_id: int, routed: Routed, now: datetime, choices: dict[str, Any]) -> int:
+    old = connection.execute(
+        select(history.c.event_seq, history.c.source).where(history.c.id == delivery_id)
+    ).one_or_none()
+    if old is None:
+        state = connection.execute(
+            select(deliveries.c.state).where(deliveries.c.id == delivery_id)
+        ).scalar_one_or_none()
+        raise WrongUse(_why_not(delivery_id, state))
+    extra = {"replay_of": delivery_id, **choices}
+    return _insert(connection, old.event_seq, old.source, [(routed, extra)], now)[0]
+
+
+def _why_not(delivery_id: int, state: str | None) -> str:
+    if state is None:
+        return f"there is no delivery {delivery_id}: `nsps events` lists what there is"
+    return (
+        f"delivery {delivery_id} is {state}: only a finished one can be replayed; `nsps show {delivery_id}` says more"
+    )
+
+
+def _route_again(connection: Connection, event_id: str, routed: Sequence[Routed], now: datetime) -> tuple[int, ...]:
+    event = connection.execute(select(events.c.seq, events.c.source).where(events.c.id == event_id)).one_or_none()
+    if event is None:
+        raise WrongUse(f"there is no event {event_id}: `nsps events` lists what there is")
+    if routed:
+        connection.execute(update(events).where(events.c.seq == event.seq).values(routed=True))
+    return _insert(connection, event.seq, event.source, [(one, {}) for one in routed], now)
+
+
+def _insert(
+    connection: Connection, seq: int, source: str, wanted: Sequence[tuple[Routed, dict[str, Any]]], now: datetime
+) -> tuple[int, ...]:
+    rows = [delivery_row(seq, source, routed, new_seed(), now, extra) for routed, extra in wanted]
+    ids = tuple(int(connection.execute(_NEW, row).scalar_one()) for row in rows)
+    fail_unroutable(connection, [seq], micros(now))
+    return ids
