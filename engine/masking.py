@@ -7,6 +7,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from html import escape
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -49,23 +50,30 @@ class Masker:
         sessions = (generation for kept in self._groups.values() for generation in kept)
         self._lens = _Lens(frozenset(self._always).union(*sessions))
 
-    def _with(self, also: Iterable[str]) -> _Lens:
+    def _lenses(self, also: Iterable[str]) -> list[_Lens]:
         more = frozenset(secret for secret in also if secret) - self._lens.secrets
-        return _Lens(self._lens.secrets | more) if more else self._lens
+        lenses = [self._lens, _lens_of(more)] if more else [self._lens]
+        return [lens for lens in lenses if lens.secrets]
 
     def text(self, text: str, also: Iterable[str] = ()) -> str:
         """The text without secrets; `also` are secrets of this call alone."""
-        return self._with(also).text(text)
+        for lens in self._lenses(also):
+            text = lens.text(text)
+        return text
 
     def value(self, value: Any, also: Iterable[str] = ()) -> Any:
-        """A copy of a JSON value without secrets, or the value itself where it holds none."""
-        lens = self._with(also)
-        return lens.value(value) if lens.secrets else value
+        """A copy of a JSON value without secrets, or the value itself where none are known."""
+        for lens in self._lenses(also):
+            value = lens.value(value)
+        return value
 
     def dumps(self, value: Any, also: Iterable[str] = ()) -> bytes:
         """The value as JSON without secrets. Costs one search where it holds none. What JSON lacks becomes text."""
-        lens, written = self._with(also), _written(value)
-        return _written(lens.value(json.loads(written))) if lens.seen_in(written) else written
+        written = _written(value)
+        for lens in self._lenses(also):
+            if lens.seen_in(written):
+                written = _written(lens.value(json.loads(written)))
+        return written
 
 
 def _written(value: Any) -> bytes:
@@ -103,6 +111,9 @@ class _Lens:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return MASK if str(value) in self.secrets else value
         return value
+
+
+_lens_of = lru_cache(maxsize=256)(_Lens)  # an attempt masks the same few arguments again and again
 
 
 def _patterns(secrets: Iterable[str]) -> Iterator[str]:
