@@ -76,13 +76,14 @@ def dry_run(
     ] = None,
     live: Annotated[bool, typer.Option("--live", help="Make the read-only calls for real.")] = False,
     pipeline: PipelineOption = None,
+    full: Annotated[bool, typer.Option("--full", help="Bodies of reads and pb_data, too.")] = False,
     form: FormatOption = "text",
     project: ProjectOption = HERE,
 ) -> None:
     """Send one event through the real journey and show what would happen. Nothing is changed anywhere."""
     from engine.authoring.dry_run import DryRun, dry_run_command
 
-    asked = DryRun(project=project, event=event, replies=tuple(reply or ()), live=live, pipeline=pipeline)
+    asked = DryRun(project=project, event=event, replies=tuple(reply or ()), live=live, pipeline=pipeline, full=full)
     raise typer.Exit(run_async(dry_run_command(asked, os.environ, form)))
 
 

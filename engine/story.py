@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-import orjson
 
 from engine.terminal import faint, lasting, state, strong
 
 Json = Mapping[str, Any]
 
 
-def tell(trace: Json, *, full: bool = True) -> Iterator[str]:
+def tell(trace: Json, *, full: bool = False) -> Iterator[str]:
     """The lines of one attempt: what was asked, mapped, skipped and sent, in order.
 
-    `trace` is a decoded Trace. `full` adds pb_data and bodies.
+    `trace` is a decoded Trace. Bodies of changing calls are told; `full` adds those of reads, and pb_data.
     """
     for enrichment in trace.get("enrichments", ()):
         yield from _enrichment(enrichment, full)
@@ -55,11 +54,11 @@ def _call(call: Json, full: bool) -> Iterator[str]:
         return
     if request:
         yield f"    -> {request.get('method', '')} {request.get('url') or request.get('path', '')}"
-        if full:
+        if full or not call.get("read_only"):
             yield from _body(request, ("json", "form", "xml", "text"))
     if reply:
         yield f"    <- {_answer(reply)}{_origin(call)}"
-        if full:
+        if full or (not call.get("read_only") and call.get("verdict") != "ok"):
             yield from _body(reply, ("body", "text"))
 
 
@@ -90,10 +89,28 @@ def _body(holder: Json, names: tuple[str, ...]) -> Iterator[str]:
 
 
 def _value(value: Any, indent: str) -> Iterator[str]:
-    text = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    text = value if isinstance(value, str) else "\n".join(_json(value))
     for line in text.splitlines():
         yield indent + line
 
 
+def _json(value: Any, room: int = 100) -> Iterator[str]:
+    """JSON that breaks only where a line would be too long."""
+    line = _short(value)
+    if len(line) <= room or not isinstance(value, (dict, list)) or not value:
+        yield line
+        return
+    pairs = value.items() if isinstance(value, dict) else ((None, element) for element in value)
+    yield "{" if isinstance(value, dict) else "["
+    last = len(value) - 1
+    for number, (name, member) in enumerate(pairs):
+        first, *rest = _json(member, room - 2)
+        head = first if name is None else f"{_short(name)}: {first}"
+        lines = [head, *rest]
+        lines[-1] += "," if number < last else ""
+        yield from (f"  {one}" for one in lines)
+    yield "}" if isinstance(value, dict) else "]"
+
+
 def _short(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -43,6 +43,7 @@ class DryRun:
     replies: tuple[Path, ...] = ()
     live: bool = False
     pipeline: str | None = None
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ async def dry_run_command(asked: DryRun, environ: Mapping[str, str], form: str) 
     if form == "json":
         print_json(_as_json(event, told, routing.not_taken))
     else:
-        print_lines(_lines(event, told, routing.not_taken))
+        print_lines(_lines(event, told, routing.not_taken, asked.full))
     return int(not told or any(one.ending.kind == "failed" for one in told))
 
 
@@ -154,7 +155,7 @@ class Live:
         return await self._script.carry(call, request)
 
 
-def _lines(event: Event, told: Sequence[Told], not_taken: Sequence[NotTaken]) -> Iterator[str]:
+def _lines(event: Event, told: Sequence[Told], not_taken: Sequence[NotTaken], full: bool) -> Iterator[str]:
     yield f"{strong('event')} {event.event_type}, i_env {event.i_env or '-'}, i_event {event.i_event or '-'}"
     for one in told:
         yield ""
@@ -164,7 +165,7 @@ def _lines(event: Event, told: Sequence[Told], not_taken: Sequence[NotTaken]) ->
         yield faint(f"  lane {one.routed.lane} ({one.routed.mode})") if one.routed.lane else faint("  in no lane")
         for name in one.missing:
             yield f"  {state('retry', 'note')}: {name} has no example and no --reply; it was answered as not reachable"
-        yield from tell(one.trace)
+        yield from tell(one.trace, full=full)
     if not_taken:
         yield ""
     for other in not_taken:

@@ -104,12 +104,13 @@ async def admit(project: Path, environ: Environ, refusal_id: int) -> None:
 async def migrate(project: Path, environ: Environ) -> None:
     """Brings the store's schema to this version."""
     from engine.loading.load import load_project
-    from engine.storage.schema import migrate_store
+    from engine.storage.store import migrate as migrate_store
 
     loaded = load_project(project, environ, placeholders=True)
     if loaded.catalog is None:
         raise WrongUse("the configuration has errors; nsps validate shows them")
-    print_lines(await migrate_store(loaded.catalog.settings.store, project))
+    version = await migrate_store(loaded.catalog.settings.store, project=project)
+    say(f"the store's schema is version {version}, the one this version works with")
 
 
 async def _event(desk: Desk, asked: str) -> EventRow:

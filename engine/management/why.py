@@ -20,7 +20,7 @@ def reasons(event: Event, catalog: Catalog) -> list[dict[str, Any]]:
     """One entry a pipeline: {pipeline, taken, reason, lane, conditions: [{text, at, saw}]}, those that take it first."""
     routing = route(event, catalog)
     scope = routing_scope(event, catalog.settings.config)
-    found = [
+    found: list[dict[str, Any]] = [
         {"pipeline": taken.pipeline, "taken": True, "reason": taken.failed or "", "lane": taken.lane}
         for taken in routing.taken
     ] + [
