@@ -18,7 +18,7 @@ from engine.storage.protocol import Accepted, Intake, Refusal
 class AdmitStore(Intake, Protocol):
     """What admitting asks of the store."""
 
-    async def mark_admitted(self, refusal_id: int, event_id: str) -> None:
+    async def admitted(self, refusal_id: int, event_id: str) -> None:
         """Notes as which event the refusal was admitted."""
 
 
@@ -32,7 +32,7 @@ async def admit_body(store: AdmitStore, catalog: Catalog, refusal: Refusal, now:
     routing = route(event, catalog)
     arrival = espf_arrival(event, routing) if event.source == "espf" else accepted_arrival(event, routing)
     accepted = await store.accept(arrival)
-    await store.mark_admitted(refusal.id, accepted.event_id)
+    await store.admitted(refusal.id, accepted.event_id)
     return accepted
 
 

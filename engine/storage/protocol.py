@@ -71,7 +71,7 @@ class Intake(Protocol):
     async def refuse(self, refusal: Refusal) -> None:
         """Keeps what was refused, within bounds of count, bytes and rate; counts it always."""
 
-    async def mark_admitted(self, refusal_id: int, event_id: str) -> None:
+    async def admitted(self, refusal_id: int, event_id: str) -> None:
         """Notes as which event a refusal was admitted after all."""
 
 

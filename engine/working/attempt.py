@@ -7,15 +7,15 @@ whoever holds it now; a bug of ours ends the delivery `failed`, with its traceba
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import structlog
 
 from engine.catalog import Catalog
 from engine.clock import Clock
-from engine.delivery import Ending, OnceKey, OnceNote, Outcome, StepDone, Trace, Work
+from engine.delivery import Ending, OnceKey, OnceNote, Outcome, StepDone, Work
 from engine.errors import ClaimLost, StoreUnavailable
 from engine.journey import journey
 from engine.record import record
@@ -29,7 +29,15 @@ STORE_AGAIN_S = 1.0
 
 log = structlog.get_logger("nsps.delivery")
 
-Encode = Callable[[Trace], bytes]
+
+class Encode(Protocol):
+    """Makes what is stored of an attempt: masked, bounded JSON."""
+
+    def trace(self, ending: Ending, /) -> bytes:
+        """All that the attempt saw and decided."""
+
+    def replies(self, ending: Ending, /) -> bytes:
+        """The replies of its reads, which `nsps diff` runs on; empty when there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +50,19 @@ class Ended:
 
 
 class Attempts:
-    """Makes attempts. `send` is the exchange's, `encode` gives a trace as masked, bounded JSON."""
+    """Makes attempts. `send` is the exchange's, `encode` makes what is stored of one.
+    `answered` is told when the world has answered and nothing is stored yet."""
 
-    def __init__(
-        self, *, catalog: Catalog, store: Claims, send: Send, encode: Encode, clock: Clock, heartbeat: Heartbeat
+    def __init__(  # noqa: PLR0913 - everything an attempt touches
+        self,
+        *,
+        catalog: Catalog,
+        store: Claims,
+        send: Send,
+        encode: Encode,
+        clock: Clock,
+        heartbeat: Heartbeat,
+        answered: Callable[[], None] = lambda: None,
     ) -> None:
         self._catalog = catalog
         self._store = store
@@ -53,18 +70,19 @@ class Attempts:
         self._encode = encode
         self._clock = clock
         self._heartbeat = heartbeat
+        self._answered = answered
 
     async def make(self, claimed: Claimed) -> Ended:
         """One attempt, stored. Returns what came of it; raises nothing but cancellation."""
         gaps = self._heartbeat.gaps
         work = self._work(claimed)
-        told = log.bind(**labels(claimed))
-        ending = await self._journey(work, claimed, gaps, told)
+        ending = await self._journey(work, claimed, gaps)
+        self._answered()
         outcome = self._outcome(ending, work, claimed.policy_off)
-        released = await self._finish(work, claimed, outcome, told)
+        released = await self._finish(work, claimed, outcome)
         if released is None:
             return Ended(ending=ending, outcome=None)
-        tell(told, outcome)
+        tell(claimed, outcome)
         return Ended(ending=ending, outcome=outcome, released=released)
 
     def _work(self, claimed: Claimed) -> Work:
@@ -82,16 +100,16 @@ class Attempts:
             assume_done=claimed.assume_done,
         )
 
-    async def _journey(self, work: Work, claimed: Claimed, gaps: int, told: Any) -> Ending:
+    async def _journey(self, work: Work, claimed: Claimed, gaps: int) -> Ending:
         send = Fenced(self._send, self._heartbeat, gaps)
         keep = StoreKeep(self._store, claimed, self._clock, self._heartbeat, gaps)
         try:
             return await journey(work, send, keep)
         except ClaimLost as lost:
-            told.warning("gave the delivery up", why=str(lost))
+            about(claimed).warning("gave the delivery up", why=str(lost))
             return Ending(kind="wait", reason=str(lost), wait_until=self._clock.now())
         except Exception as bug:  # noqa: BLE001 - a bug met by one delivery must not stop the others
-            told.exception("an error of ours ended this delivery; nsps replay sends it again")
+            about(claimed).exception("an error of ours ended this delivery; nsps replay sends it again")
             return Ending(kind="failed", ours=True, reason=f"internal error: {type(bug).__name__}: {bug}")
 
     def _outcome(self, ending: Ending, work: Work, policy_off: bool) -> Outcome:
@@ -104,7 +122,7 @@ class Attempts:
         name = work.pipeline.retry or settings.retry
         return settings.retries.get(name) or POLICIES[name]
 
-    async def _finish(self, work: Work, claimed: Claimed, outcome: Outcome, told: Any) -> tuple[int, ...] | None:
+    async def _finish(self, work: Work, claimed: Claimed, outcome: Outcome) -> tuple[int, ...] | None:
         """Ids that may start now; None when the claim was lost. Waits for a store that is away."""
         finished = self._finished(work, claimed, outcome)
         waiting = False
@@ -112,16 +130,17 @@ class Attempts:
             try:
                 return await self._store.finish(finished)
             except ClaimLost:
-                told.warning("its outcome was not stored: the claim is another's", outcome=outcome.state)
+                about(claimed).warning("its outcome was not stored: the claim is another's", outcome=outcome.state)
                 return None
             except StoreUnavailable as error:
                 if not waiting:
-                    told.warning("the store cannot take the outcome now; it is kept until it can", why=str(error))
+                    about(claimed).warning(
+                        "the store cannot take the outcome now; it is kept until it can", why=str(error)
+                    )
                 waiting = True
                 await asyncio.sleep(STORE_AGAIN_S)
 
     def _finished(self, work: Work, claimed: Claimed, outcome: Outcome) -> Finished:
-        trace = outcome.ending.trace
         return Finished(
             delivery_id=claimed.delivery_id,
             fence=claimed.fence,
@@ -129,8 +148,9 @@ class Attempts:
             started_at=work.now,
             ended_at=self._clock.now(),
             outcome=outcome,
-            trace=self._encode(trace),
-            search=trace.search,
+            trace=self._encode.trace(outcome.ending),
+            replies=self._encode.replies(outcome.ending),
+            search=outcome.ending.trace.search,
             config_hash=self._catalog.hash,
         )
 
@@ -196,23 +216,21 @@ def while_sender_waits(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def labels(claimed: Claimed) -> Mapping[str, Any]:
-    """What every line about a delivery carries."""
-    return {
-        "event_id": claimed.event.id,
-        "delivery": claimed.delivery_id,
-        "pipeline": claimed.pipeline,
-        "attempt": claimed.attempts + 1,
-        "trace_id": claimed.event.trace_id,
-    }
+def about(claimed: Claimed) -> Any:
+    """A logger whose lines say which delivery they are about."""
+    return log.bind(
+        event_id=claimed.event.id,
+        delivery=claimed.delivery_id,
+        pipeline=claimed.pipeline,
+        attempt=claimed.attempts + 1,
+        trace_id=claimed.event.trace_id,
+    )
 
 
-def tell(told: Any, outcome: Outcome) -> None:
-    """One line about an attempt that ended; what went well only where everything is told."""
+def tell(claimed: Claimed, outcome: Outcome) -> None:
+    """One line about an attempt that did not deliver; the history has the others."""
     if outcome.state == "failed":
-        told.error("failed", why=outcome.reason)
+        about(claimed).error("failed", why=outcome.reason)
     elif outcome.state == "waiting":
         due_at = outcome.due_at.isoformat() if outcome.due_at else None
-        told.warning("not delivered yet", why=outcome.reason, again_at=due_at)
-    else:
-        told.debug(outcome.state, why=outcome.reason)
+        about(claimed).warning("not delivered yet", why=outcome.reason, again_at=due_at)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from hashlib import sha256
+from typing import Protocol
 
 import orjson
 
@@ -14,10 +16,24 @@ from engine.pipeline import Pipeline
 from engine.storage.protocol import Control, Hold
 
 
+class Gates(Protocol):
+    """The ways out that a hold closes: the exchange."""
+
+    def hold(self, connector: str, reason: str) -> None:
+        """Nothing goes to this connector from now on."""
+
+    def release(self, connector: str) -> None:
+        """It does again."""
+
+
 class Holds:
-    """Pauses and holds as the store last said, beside what this configuration runs."""
+    """Pauses and holds as the store last said, beside what this configuration runs.
+
+    A held connector (its login was refused, here or in another process) is closed at the `gates` too.
+    """
 
     def __init__(self, catalog: Catalog, store: Control, clock: Clock) -> None:
+        self.gates: Gates | None = None
         self._store = store
         self._clock = clock
         self._connectors = catalog.connectors
@@ -62,8 +78,19 @@ class Holds:
         return in_words(holding[0]) if holding else None
 
     def _set(self, holds: list[Hold]) -> None:
-        self._held = {hold.scope: hold for hold in holds}
+        before, self._held = self._held, {hold.scope: hold for hold in holds}
+        self._tell_gates(before)
         self.claimable = tuple(name for name, scopes in self._scopes.items() if not scopes & self._held.keys())
+
+    def _tell_gates(self, before: Mapping[str, Hold]) -> None:
+        if self.gates is None:
+            return
+        for name in self._connectors:
+            was, now = (held.get(f"connector:{name}") for held in (before, self._held))
+            if now and now.kind == "held" and not was:
+                self.gates.hold(name, in_words(now))
+            if was and was.kind == "held" and not now:
+                self.gates.release(name)
 
     def _is_outdated(self, hold: Hold) -> bool:
         connector = self._connectors.get(hold.scope.removeprefix("connector:"))
