@@ -71,9 +71,6 @@ class Intake(Protocol):
     async def refuse(self, refusal: Refusal) -> None:
         """Keeps what was refused, within bounds of count, bytes and rate; counts it always."""
 
-    async def admitted(self, refusal_id: int, event_id: str) -> None:
-        """Notes as which event a refusal was admitted after all."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
