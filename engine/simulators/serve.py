@@ -32,11 +32,12 @@ async def serving(app: ASGIApp, port: int = 0, host: str = "127.0.0.1") -> Async
     config = uvicorn.Config(
         app,
         http=CuttableProtocol,
+        interface="asgi3",
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=1,
+        proxy_headers=False,
     )
     server = uvicorn.Server(config)
     server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]
