@@ -23,8 +23,8 @@ class OwnersArea(Area):
         return await self._write(lambda connection: _beat(connection, owner, now))
 
     async def leave(self, owner: str) -> None:
-        """Removes this process's heartbeat row (graceful stop)."""
-        await self._write(lambda connection: connection.execute(delete(owners).where(owners.c.id == owner)))
+        """Removes this process's heartbeat row. What it still holds is stalled, and is looked at next."""
+        await self._write(lambda connection: _leave(connection, owner))
 
     async def give_back(self, owner: str, now: datetime) -> int:
         """Running deliveries of this owner wait again, due now, nothing counted. Returns how many."""
@@ -46,10 +46,16 @@ def _beat(connection: Connection, owner: Owner, now: datetime) -> datetime:
         "beat_at": micros(now),
     }
     changed = {"beat_at": row["beat_at"], "config_hash": owner.config_hash}
-    insert = upsert(connection, owners).on_conflict_do_update(index_elements=[owners.c.id], set_=changed)
+    insert = upsert(connection.dialect.name, owners).on_conflict_do_update(index_elements=[owners.c.id], set_=changed)
     connection.execute(insert, row)
     connection.execute(delete(owners).where(owners.c.beat_at < micros(now) - FORGOTTEN_AFTER_US))
     return now
+
+
+def _leave(connection: Connection, owner: str) -> None:
+    connection.execute(delete(owners).where(owners.c.id == owner))
+    held = update(deliveries).where(deliveries.c.owner == owner, deliveries.c.state == RUNNING)
+    connection.execute(held.values(look_at=0))
 
 
 def _give_back(connection: Connection, owner: str, now_us: int) -> int:

@@ -167,7 +167,7 @@ class Claims(Protocol):
         """Writes this process's heartbeat; returns the store's time."""
 
     async def leave(self, owner: str) -> None:
-        """Removes this process's heartbeat row (graceful stop)."""
+        """Removes this process's heartbeat row. What it still holds is stalled, and is looked at next."""
 
     async def look(self, now: datetime, limit: int) -> list[Look]:
         """Rows whose `look_at` has come; moves it (5 s, doubling to a minute) so that no other sweep looks too."""
