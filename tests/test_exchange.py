@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
+from exchanging import NOON, World, a_call, project
 
 from engine.catalog import Catalog
 from engine.clock import VirtualClock
 from engine.errors import OursFailed, Wait
 from engine.exchange import Exchange
-from engine.loading.load import open_project
 from engine.masking import Masker
 from engine.request import Call, HttpRequest, Reply
-
-NOON = datetime(2025, 5, 1, 12, tzinfo=UTC)
-INSTANCE = "instance: test\nstore: sqlite:///var/nsps.db\n"
 
 HSS = """
 connector: hss
@@ -45,45 +40,9 @@ operations:
 """
 
 
-class World:
-    """An exchange whose other side is `answer`; `asked` is what reached it."""
-
-    def __init__(self, catalog: Catalog, **settings: Any) -> None:
-        self.clock = VirtualClock(NOON)
-        self.asked: list[tuple[str, HttpRequest]] = []
-        self.answer: Callable[[Call, HttpRequest], Reply] = lambda call, request: self.reply()
-        self.masker = Masker()
-        self.exchange = Exchange(catalog, self.clock, self.masker, self.carry, **settings)
-
-    def reply(self, status: int = 200, body: Any = None, **more: Any) -> Reply:
-        return Reply(status=status, body=body, asked_at=self.clock.now(), **more)
-
-    async def carry(self, call: Call, request: HttpRequest) -> Reply:
-        self.asked.append((call.operation, request))
-        await asyncio.sleep(0)
-        return self.answer(call, request)
-
-    def headers(self, index: int = -1) -> Mapping[str, str]:
-        return dict(self.asked[index][1].headers)
-
-    def at(self, seconds: float) -> None:
-        self.clock.move_to(NOON + timedelta(seconds=seconds))
-
-
-def a_call(connector: str = "hss", **more: Any) -> Call:
-    request = more.pop("request", HttpRequest(method="GET", path="/subscriber"))
-    return Call(
-        connector=connector, operation="read", step="read", render=lambda _: request, trace_id="7d" * 16, **more
-    )
-
-
 @pytest.fixture
 def catalog(tmp_path: Path) -> Catalog:
-    (tmp_path / "connectors").mkdir()
-    (tmp_path / "nsps.yaml").write_text(INSTANCE)
-    (tmp_path / "connectors" / "hss.yaml").write_text(HSS)
-    (tmp_path / "connectors" / "other.yaml").write_text(OTHER)
-    return open_project(tmp_path, {"HSS_TOKEN": "a-token-of-the-hss"})
+    return project(tmp_path, {"HSS_TOKEN": "a-token-of-the-hss"}, hss=HSS, other=OTHER)
 
 
 @pytest.fixture
