@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +11,7 @@ from jinja2 import ChainableUndefined, Undefined
 
 from engine.expressions.functions import FUNCTIONS
 from engine.expressions.invalid import FunctionFailed
-from engine.expressions.kinds import kind_of
+from engine.expressions.kinds import kind_of, with_article
 from engine.expressions.template import Escape, Omit
 
 TextOf = Callable[[Any], str]
@@ -43,7 +43,7 @@ def _why_no_text(value: Any) -> str:
         return "omit drops a whole value; it cannot stand within other text"
     if value is None:
         return "a value is null, which text cannot hold. Write {{ … | default('') }} for no text, or {{ … | to_json }}"
-    return f"a value is a{'n' if isinstance(value, Mapping) else ''} {kind_of(value)}. Write {{{{ … | to_json }}}}"
+    return f"a value is {with_article(kind_of(value))}. Write {{{{ … | to_json }}}}"
 
 
 def _reason(value: Any) -> str:

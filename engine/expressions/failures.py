@@ -17,7 +17,8 @@ Path = tuple[str, ...]
 def explained(error: Exception, source: str, place: Place, reads: frozenset[Path], scope: Scope) -> tuple[str, Place]:
     """The reason, and the place of the template, or of the line in it where that is known."""
     reason = str(error) or type(error).__name__
-    named = _undefined(reads, scope) if isinstance(error, UndefinedError) else None
+    is_absent = isinstance(error, UndefinedError) or "is not defined" in reason
+    named = _undefined(reads, scope) if is_absent else None
     if named:
         reason = named
     elif reason.startswith("a value is null"):

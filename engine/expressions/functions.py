@@ -15,7 +15,6 @@ from engine.expressions import time_functions as times
 from engine.expressions.invalid import FunctionFailed
 from engine.expressions.kinds import (
     ANY,
-    BOOLEAN,
     EXPRESSION,
     KEY,
     LIST,
@@ -31,6 +30,7 @@ from engine.expressions.kinds import (
     holds,
     kind_of,
     shown,
+    with_article,
 )
 
 Gives = Literal["text", "number", "boolean", "list", "object", "any"]
@@ -76,8 +76,6 @@ def _if(test: Any, then: Any, otherwise: Any) -> Any:
     """Only its table entry; the compiler makes it lazy: the branch not taken is not worked out."""
     return then if holds(test) else otherwise
 
-
-_SELECT = {"ours": True}
 
 FUNCTIONS: dict[str, Function] = {
     # ours: choosing and looking up
@@ -198,7 +196,7 @@ def refusal(name: str, index: int, kind: Kind, value: Any) -> str:
     if kind.elements and isinstance(value, list):
         odd = _odd_element(kind, value)
         where, seen = f"{where}; element {odd + 1}", value[odd]
-    told = f"{where}{', it' if seen is value else ''} is {_article(kind_of(seen))}: {shown(seen)}"
+    told = f"{where}{', it' if seen is value else ''} is {with_article(kind_of(seen))}: {shown(seen)}"
     if kind is TEXT and kind_of(value) in ("number", "boolean"):
         return f"{told}. Write to_string(…) around it"
     return f"{told}. Write to_number(…) around it" if kind is NUMBER and kind_of(value) == "text" else told
@@ -209,15 +207,8 @@ def _odd_element(kind: Kind, elements: list[Any]) -> int:
     return next(index for index, element in enumerate(elements) if element.__class__ not in allowed)
 
 
-def _article(name: str) -> str:
-    return name if name in ("text", "null") else f"{'an' if name == 'object' else 'a'} {name}"
-
-
 def refuses_count(name: str, function: Function, count: int) -> str:
     """The message for a wrong number of arguments."""
     wanted = len(function.takes)
     least = "at least " if function.repeats else ""
     return f"{name} takes {least}{wanted} argument{'s' if wanted != 1 else ''}, here it is given {count}"
-
-
-__all__ = ["BOOLEAN", "FUNCTIONS", "Function", "apply", "called", "refusal", "refuses_count"]

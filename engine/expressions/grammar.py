@@ -42,7 +42,7 @@ def parse(text: str) -> Node:
         raise _parse_fault(text, error) from error
     except ValueError as error:
         raise ExpressionInvalid(f"not an expression: {error}") from error
-    _refuse_depth(node)
+    _bounded(node)
     return node
 
 
@@ -65,14 +65,22 @@ def _parse_fault(text: str, error: exceptions.ParseError) -> ExpressionInvalid:
     return ExpressionInvalid(message, offset, len(value), hints_for(text, offset, kind, value))
 
 
-def _refuse_depth(root: Node) -> None:
+def _bounded(root: Node) -> None:
+    """Raises for a tree too deep to walk by recursion."""
     level, depth = [root], 0
     while level:
         depth += 1
         if depth > MAX_DEPTH:
             start = int(level[0].get("start", 0))
             raise ExpressionInvalid(f"the expression is nested or chained more than {MAX_DEPTH} deep", start)
-        level = [child for node in level for child in node["children"] if isinstance(child, dict)]
+        level = [_spanned_in(node, child) for node in level for child in node["children"] if isinstance(child, dict)]
+
+
+def _spanned_in(parent: Node, child: Node) -> Node:
+    """The child; what the parser made without a position of its own stands where its parent stands."""
+    child.setdefault("start", parent["start"])
+    child.setdefault("end", parent["end"])
+    return child
 
 
 class _Nesting(exceptions.ParseError):
@@ -173,7 +181,8 @@ class _Parser(Parser):
     def _token_nud_lparen(self, _token: Node) -> Node:
         node = self._expression()
         self._match("rparen")
-        return {**node, "grouped": True}
+        kept = {key: value for key, value in node.items() if key not in ("start", "at")}
+        return {**kept, "grouped": True}  # and its place is that of the brackets
 
     def _token_led_lparen(self, left: Node) -> Node:
         if left["type"] != "field" or left.get("grouped"):
@@ -190,6 +199,11 @@ class _Parser(Parser):
         # A group keeps its own node: the library would append to it and lose where the group ended.
         dot = getattr(super(), "_token_led_dot")  # noqa: B009  (not in the library's stubs)
         return dict(dot({"type": "subexpression", "children": [left]} if left.get("grouped") else left))
+
+    def _parse_index_expression(self) -> Node:
+        start = self._lookahead_token(-1)["start"]
+        parse_index = getattr(super(), "_parse_index_expression")  # noqa: B009  (not in the library's stubs)
+        return self._spanned(parse_index(), start)
 
     def _parse_multi_select_hash(self) -> Node:
         pairs: list[Any] = []

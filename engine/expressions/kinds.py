@@ -68,6 +68,11 @@ def kind_of(value: Any) -> str:
     return "object" if isinstance(value, Mapping) else type(value).__name__
 
 
+def with_article(kind: str) -> str:
+    """`a number`, `an object`, but `text` and `null`."""
+    return kind if kind in ("text", "null") else f"{'an' if kind == 'object' else 'a'} {kind}"
+
+
 def shown(value: Any) -> str:
     """The value as a message shows it: JSON, cut at 60 characters."""
     if isinstance(value, Mapping):

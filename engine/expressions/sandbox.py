@@ -15,7 +15,7 @@ from jinja2.utils import missing
 from engine.expressions.escapes import TEXT_OF
 from engine.expressions.filters import FILTERS, TESTS
 from engine.expressions.invalid import FunctionFailed
-from engine.expressions.kinds import kind_of
+from engine.expressions.kinds import kind_of, with_article
 from engine.expressions.template import OMIT, Escape
 
 MAX_RESULT = 4 * 1024 * 1024
@@ -28,7 +28,11 @@ def absent(name: str, holder: Any) -> str:
     if isinstance(holder, Mapping):
         there = ", ".join(sorted(str(key) for key in list(holder)[:20])) or "nothing"
         return f"{name} is not defined; there is: {there}"
-    return f"{name} is not defined" if holder is None else f"{name} is not defined: a {kind_of(holder)} has no keys"
+    if isinstance(holder, list) and name.lstrip("-").isdigit():
+        return f"element {name} is not defined: the list has {len(holder)}"
+    return f"{name} is not defined" + (
+        f": {with_article(kind_of(holder))} has no keys" if holder is not missing else ""
+    )
 
 
 class Missing(StrictUndefined):
@@ -40,8 +44,7 @@ class Missing(StrictUndefined):
     def _undefined_message(self) -> str:
         if self._undefined_hint:
             return str(self._undefined_hint)
-        holder = None if self._undefined_obj is missing else self._undefined_obj
-        return absent(str(self._undefined_name), holder)
+        return absent(str(self._undefined_name), self._undefined_obj)
 
 
 class Nothing(ChainableUndefined):

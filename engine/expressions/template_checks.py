@@ -74,14 +74,14 @@ def _in_holes(text: str, sign: str) -> bool:
     return any(sign in hole for hole in re.findall(r"\{[{%](.*?)(?:[}%]\}|$)", text, re.DOTALL))
 
 
-def _hole(text: str, line: int) -> int:
+def _hole(text: str, line: int | None) -> int:
     start = _line_start(text, line)
     found = re.compile(r"\{[{%#]").search(text, start)
     return found.start() if found else start
 
 
-def _line_start(text: str, line: int) -> int:
-    return sum(len(each) + 1 for each in text.split("\n")[: line - 1])
+def _line_start(text: str, line: int | None) -> int:
+    return sum(len(each) + 1 for each in text.split("\n")[: (line or 1) - 1])
 
 
 def _invalid(text: str, node: nodes.Node, needle: str, message: str, *notes: str) -> TemplateInvalid:

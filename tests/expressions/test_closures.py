@@ -70,7 +70,7 @@ def same(left: Any, right: Any) -> bool:
     return json.dumps(left) == json.dumps(right)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(text=EXPRESSIONS, data=ROOTS)
 def test_an_expression_selects_what_the_library_selects(text: str, data: dict[str, Any]) -> None:
     expected = jmespath.compile(text).search(data)
@@ -101,7 +101,7 @@ def without_nulls(value: Any) -> bool:
     return value is not None
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(name=st.sampled_from(PLAIN), values=st.lists(VALUES.filter(without_nulls), min_size=2, max_size=2))
 def test_a_function_of_jmespath_gives_and_refuses_what_the_library_does(name: str, values: list[Any]) -> None:
     names = ["a", "b"][: len(FUNCTIONS[name].takes)]
