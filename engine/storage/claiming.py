@@ -30,9 +30,11 @@ from sqlalchemy.sql.expression import ColumnElement
 
 from engine.errors import NspsError
 from engine.event import Event
+from engine.storage.dialect import among, listed
 from engine.storage.encoding import name_set, steps_done
 from engine.storage.instants import instant_or_none, micros
 from engine.storage.moving import Moved, move
+from engine.storage.prepared import Prepared
 from engine.storage.protocol import Claimed
 from engine.storage.rows import RUNNING_LOOK_US, events_by_seq
 from engine.storage.tables import DELIVERED, LATEST, NSPS, RUNNING, STRICT, WAITING, deliveries, history
@@ -75,16 +77,15 @@ def _turn() -> ColumnElement[bool]:
 
 MAY_START = or_(d.lane.is_(None), and_(_lane_free(), _turn()))
 
-_IDS = bindparam("ids", expanding=True, type_=BigInteger())
 _NOW = bindparam("now", type_=BigInteger())
 
-CLAIM = (
+CLAIM = Prepared(
     update(deliveries)
     .where(
-        d.id.in_(_IDS),
+        among(d.id, "ids"),
         d.state == WAITING,
         d.due_at <= _NOW,
-        d.pipeline.in_(bindparam("pipelines", expanding=True, type_=Text())),
+        among(d.pipeline, "pipelines"),
         or_(~d.suspect, bindparam("alone", type_=Boolean())),
         MAY_START,
     )
@@ -119,11 +120,11 @@ CLAIM = (
 
 # The older ones of the lanes whose newest was just claimed.
 _newest = deliveries.alias("n")
-OUTDONE = (
+OUTDONE = Prepared(
     select(other.c.id, other.c.pipeline, _newest.c.id.label("newest"))
     .join_from(_newest, other, other.c.lane == _newest.c.lane)
     .where(
-        _newest.c.id.in_(_IDS),
+        among(_newest.c.id, "ids"),
         other.c.state == WAITING,
         other.c.mode == LATEST,
         position(other.c) < position(_newest.c),
@@ -131,11 +132,11 @@ OUTDONE = (
 )
 
 # Of an event that brought its data along, a later one of the same lane that was delivered before.
-TOO_LATE = (
+TOO_LATE = Prepared(
     select(d.id, d.pipeline, history.c.id.label("newest"))
     .join_from(deliveries, history, history.c.lane == d.lane)
     .where(
-        d.id.in_(_IDS),
+        among(d.id, "ids"),
         history.c.source == NSPS,
         history.c.state == DELIVERED,
         tuple_(history.c.pos_time, history.c.pos_event, history.c.id) > position(d),
@@ -164,16 +165,16 @@ def _try(connection: Connection, wanted: Wanted, ids: Sequence[int]) -> list[Any
     """The rows claimed; None when the unique index refused one of them."""
     now_us = micros(wanted.now)
     values = {
-        "ids": ids,
+        "ids": listed(ids),
         "now": now_us,
-        "pipelines": wanted.pipelines,
+        "pipelines": listed(wanted.pipelines),
         "new_owner": wanted.owner,
         "later": now_us + RUNNING_LOOK_US,
         "alone": wanted.alone,
     }
     try:
         with connection.begin_nested():
-            return list(connection.execute(CLAIM, values))
+            return list(CLAIM.run(connection, values))
     except IntegrityError:
         return None
 
@@ -183,11 +184,11 @@ def _without_superseded(connection: Connection, rows: list[Any], now_us: int) ->
     latest = [row for row in rows if row.mode == "latest" and row.lane is not None]
     if not latest:
         return rows
-    outdone = [*connection.execute(OUTDONE, {"ids": [row.id for row in latest]})]
+    outdone = [*OUTDONE.run(connection, {"ids": listed(row.id for row in latest)})]
     late: dict[int, Any] = {}
     enriched = [row.id for row in latest if row.source == "nsps"]
     if enriched:
-        late = {row.id: row for row in connection.execute(TOO_LATE, {"ids": enriched})}
+        late = {row.id: row for row in TOO_LATE.run(connection, {"ids": listed(enriched)})}
     move(connection, [_superseded(row) for row in (*outdone, *late.values())], now_us)
     return [row for row in rows if row.id not in late]
 
@@ -206,8 +207,8 @@ def _claimed(row: Any, found: Mapping[int, Event]) -> Claimed:
         lane=row.lane,
         attempts=row.attempts,
         crashes=row.crashes,
-        suspect=row.suspect,
-        policy_off=row.policy_off,
+        suspect=bool(row.suspect),
+        policy_off=bool(row.policy_off),
         seed=row.seed,
         previous_ended_at=instant_or_none(row.previous_ended_at),
         done=steps_done(row.progress),

@@ -35,7 +35,9 @@ class ControlArea(Area):
         """Keeps a configuration by its hash, once."""
         row = {"config_hash": config_hash, "at": micros(now), "files": to_json(dict(files))}
         await self._write(
-            lambda connection: connection.execute(upsert(connection, snapshots).on_conflict_do_nothing(), row)
+            lambda connection: connection.execute(
+                upsert(connection.dialect.name, snapshots).on_conflict_do_nothing(), row
+            )
         )
 
     async def snapshot_of(self, config_hash: str) -> Mapping[str, str] | None:
@@ -62,7 +64,7 @@ def _set_hold(connection: Connection, hold: Hold) -> None:
         "at": micros(hold.at),
         "owner": storable_or_none(hold.owner),
     }
-    insert = upsert(connection, holds)
+    insert = upsert(connection.dialect.name, holds)
     changed = insert.on_conflict_do_update(index_elements=[holds.c.scope, holds.c.kind], set_=row)
     connection.execute(changed, {"scope": hold.scope, "kind": hold.kind, **row})
 

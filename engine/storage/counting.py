@@ -6,13 +6,24 @@ from collections import Counter
 
 from sqlalchemy import Connection, func, select
 
-from engine.storage.dialect import upsert
+from engine.storage.dialect import DIALECTS, upsert
+from engine.storage.prepared import Prepared
 from engine.storage.tables import counters
 
 HOUR_US = 3_600 * 1_000_000
 
 # (pipeline or "", outcome) -> how many
 Counts = Counter[tuple[str, str]]
+
+
+def _adding(dialect: str) -> Prepared:
+    insert = upsert(dialect, counters)
+    key = [counters.c.hour, counters.c.pipeline, counters.c.outcome]
+    added = counters.c.count + insert.excluded.count
+    return Prepared(insert.on_conflict_do_update(index_elements=key, set_={"count": added}), counters.c.keys())
+
+
+_ADD = {dialect: _adding(dialect) for dialect in DIALECTS}
 
 
 def count(connection: Connection, counts: Counts, now_us: int) -> None:
@@ -22,12 +33,7 @@ def count(connection: Connection, counts: Counts, now_us: int) -> None:
         for (pipeline, outcome), number in sorted(counts.items())
         if number
     ]
-    if not rows:
-        return
-    insert = upsert(connection, counters)
-    key = [counters.c.hour, counters.c.pipeline, counters.c.outcome]
-    added = counters.c.count + insert.excluded.count
-    connection.execute(insert.on_conflict_do_update(index_elements=key, set_={"count": added}), rows)
+    _ADD[connection.dialect.name].run_many(connection, rows)
 
 
 def totals(connection: Connection) -> dict[tuple[str, str], int]:

@@ -10,25 +10,25 @@ from sqlalchemy import BigInteger, Connection, Text, bindparam, false, insert, s
 
 from engine.errors import ClaimLost, NspsError
 from engine.storage.claiming import MAY_START
-from engine.storage.dialect import upsert
+from engine.storage.dialect import DIALECTS, among, listed, upsert
 from engine.storage.encoding import ending_json, merged, storable
 from engine.storage.instants import micros
 from engine.storage.intake import search_rows
 from engine.storage.moving import Moved, move
+from engine.storage.prepared import Prepared
 from engine.storage.protocol import Finished
 from engine.storage.rows import FIRST_LOOK_US
 from engine.storage.tables import RUNNING, WAITING, attempts, deliveries, replies, search_keys
 
 d = deliveries.c
-_IDS = bindparam("ids", expanding=True, type_=BigInteger())
 
-HELD = (
+HELD = Prepared(
     select(d.id, d.fence, d.event_seq, d.pipeline, d.lane, d.policy_off, d.progress)
-    .where(d.id.in_(_IDS), d.state == RUNNING)
+    .where(among(d.id, "ids"), d.state == RUNNING)
     .with_for_update()
 )
 
-AGAIN = (
+AGAIN = Prepared(
     update(deliveries)
     .where(d.id == bindparam("of_id", type_=BigInteger()))
     .values(
@@ -46,17 +46,27 @@ AGAIN = (
     )
 )
 
-NEXT = select(d.id, d.lane).where(
-    d.lane.in_(bindparam("lanes", expanding=True, type_=Text())),
-    d.state == WAITING,
-    d.due_at <= bindparam("now", type_=BigInteger()),
-    MAY_START,
+NEXT = Prepared(
+    select(d.id, d.lane).where(
+        among(d.lane, "lanes"),
+        d.state == WAITING,
+        d.due_at <= bindparam("now", type_=BigInteger()),
+        MAY_START,
+    )
 )
+ATTEMPT = Prepared(
+    insert(attempts), ["delivery_id", "number", "started_at", "ended_at", "ending", "reason", "config_hash", "trace"]
+)
+REPLY = Prepared(insert(replies), ["delivery_id", "at", "body"])
+SEARCHED = {
+    dialect: Prepared(upsert(dialect, search_keys).on_conflict_do_nothing(), search_keys.c.keys())
+    for dialect in DIALECTS
+}
 
 
 def finish_group(connection: Connection, finished: Sequence[Finished]) -> Sequence[tuple[int, ...] | NspsError]:
     """Writes these outcomes; ClaimLost stands for each whose fence is another's."""
-    rows = {row.id: row for row in connection.execute(HELD, {"ids": [one.delivery_id for one in finished]})}
+    rows = {row.id: row for row in HELD.run(connection, {"ids": listed(one.delivery_id for one in finished)})}
     mine: dict[int, tuple[Finished, Any]] = {}
     lost: dict[int, ClaimLost] = {}
     for index, one in enumerate(finished):
@@ -77,23 +87,12 @@ def claim_lost(delivery_id: int) -> ClaimLost:
 def _write(connection: Connection, pairs: Sequence[tuple[Finished, Any]]) -> None:
     if not pairs:
         return
-    again = [_again(one, row) for one, row in pairs if one.outcome.state == "waiting"]
-    if again:
-        connection.execute(AGAIN, again)
+    AGAIN.run_many(connection, [_again(one, row) for one, row in pairs if one.outcome.state == "waiting"])
     _end(connection, [pair for pair in pairs if pair[0].outcome.state != "waiting"])
-    rows = [_attempt(one) for one, _ in pairs if _tried(one)]
-    if rows:
-        connection.execute(insert(attempts), rows)
-    recorded = [
-        {"delivery_id": one.delivery_id, "at": micros(one.ended_at), "body": one.replies}
-        for one, _ in pairs
-        if one.replies
-    ]
-    if recorded:
-        connection.execute(insert(replies), recorded)
+    ATTEMPT.run_many(connection, [_attempt(one) for one, _ in pairs if _tried(one)])
+    REPLY.run_many(connection, [_reply(one) for one, _ in pairs if one.replies])
     searched = [row for one, at in pairs for row in search_rows(at.event_seq, one.search)]
-    if searched:
-        connection.execute(upsert(connection, search_keys).on_conflict_do_nothing(), searched)
+    SEARCHED[connection.dialect.name].run_many(connection, searched)
 
 
 def _end(connection: Connection, pairs: Sequence[tuple[Finished, Any]]) -> None:
@@ -145,6 +144,10 @@ def _attempt(one: Finished) -> dict[str, Any]:
     }
 
 
+def _reply(one: Finished) -> dict[str, Any]:
+    return {"delivery_id": one.delivery_id, "at": micros(one.ended_at), "body": one.replies}
+
+
 def _next(connection: Connection, pairs: Sequence[tuple[Finished, Any]]) -> Mapping[int, tuple[int, ...]]:
     """By finished delivery: those of its lane that may start now."""
     lanes = {row.lane for _, row in pairs if row.lane is not None}
@@ -152,6 +155,6 @@ def _next(connection: Connection, pairs: Sequence[tuple[Finished, Any]]) -> Mapp
         return {}
     now_us = max(micros(one.ended_at) for one, _ in pairs)
     found: defaultdict[str, list[int]] = defaultdict(list)
-    for row in connection.execute(NEXT, {"lanes": sorted(lanes), "now": now_us}):
+    for row in NEXT.run(connection, {"lanes": listed(lanes), "now": now_us}):
         found[row.lane].append(row.id)
     return {one.delivery_id: tuple(found.get(row.lane, ())) for one, row in pairs if row.lane is not None}

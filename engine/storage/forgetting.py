@@ -45,7 +45,7 @@ def forget(connection: Connection, finished_us: int, replies_us: int) -> int:
     return len(rows)
 
 
-def _drop(connection: Connection, seqs: Sequence[int], keys: Sequence[bytes]) -> None:
+def _drop(connection: Connection, seqs: Sequence[int], keys: Sequence[str]) -> None:
     ended = list(connection.execute(select(history.c.id).where(history.c.event_seq.in_(seqs))).scalars())
     connection.execute(delete(attempts).where(attempts.c.delivery_id.in_(ended)))
     connection.execute(delete(replies).where(replies.c.delivery_id.in_(ended)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +11,17 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from engine.errors import NspsError
 from engine.event import Event
 from engine.storage.area import Area
 from engine.storage.counting import Counts, count
+from engine.storage.dialect import among, listed, new_numbers
 from engine.storage.encoding import storable
 from engine.storage.instants import micros
 from engine.storage.moving import Moved, move
+from engine.storage.prepared import Prepared, inserting
 from engine.storage.protocol import Accepted, Arrival, Standing
 from engine.storage.rows import FIRST_LOOK_US, delivery_row, event_row, parts
 from engine.storage.standing import reopen, standing_of
@@ -26,11 +29,20 @@ from engine.storage.tables import FAILED, deliveries, event_keys, events, histor
 
 SEARCHED = ("i_account", "i_customer", "number")
 
-_KNOWN = select(event_keys.c.key, events.c.seq, events.c.id).join_from(
-    event_keys, events, events.c.seq == event_keys.c.event_seq
+_KNOWN = Prepared(
+    select(event_keys.c.key, events.c.seq, events.c.id)
+    .join_from(event_keys, events, events.c.seq == event_keys.c.event_seq)
+    .where(among(event_keys.c.key, "keys"))
 )
-_NEW_EVENTS = insert(events).returning(events.c.id, events.c.seq)
-_NEW_DELIVERIES = insert(deliveries).returning(deliveries.c.id, deliveries.c.event_seq, deliveries.c.reason)
+_SAME_IDS = Prepared(
+    select(events.c.source, events.c.i_env, events.c.i_event, events.c.id, events.c.seq).where(
+        among(events.c.i_event, "i_events")
+    )
+)
+_NEW_EVENTS = inserting(events)
+_NEW_KEYS = inserting(event_keys)
+_NEW_SEARCH_KEYS = inserting(search_keys)
+_NEW_DELIVERIES = inserting(deliveries)
 _REPEATED = (
     update(events).where(events.c.seq == bindparam("of_seq")).values(repeats=events.c.repeats + bindparam("more"))
 )
@@ -56,7 +68,7 @@ class _New:
     """An event this group stores."""
 
     offer: Offer
-    key: bytes | None
+    key: str | None
     same_id_as: str | None = None
     seq: int = 0
     delivery_ids: list[int] = field(default_factory=list)
@@ -93,17 +105,17 @@ def accept_group(connection: Connection, offers: Sequence[Offer]) -> Sequence[Ac
     return [_answer(one, standing.get(one.seq, ())) for one in sorted_out]
 
 
-def hashed(key: str) -> bytes:
-    """Sixteen bytes for a key of any length: hundreds of millions are kept."""
-    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def hashed(key: str) -> str:
+    """22 characters for a key of any length: hundreds of millions are kept."""
+    return b64encode(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()).decode()[:22]
 
 
 def _sort_out(connection: Connection, offers: Sequence[Offer]) -> list[_New | _Repeat]:
     keys = [None if offer.arrival.key is None else hashed(offer.arrival.key) for offer in offers]
     asked = {key for key in keys if key is not None}
-    rows = connection.execute(_KNOWN.where(event_keys.c.key.in_(asked))) if asked else ()
+    rows = _KNOWN.run(connection, {"keys": listed(asked)}) if asked else ()
     known = {row.key: row for row in rows}
-    here: dict[bytes, _New] = {}
+    here: dict[str, _New] = {}
     found: list[_New | _Repeat] = []
     for offer, key in zip(offers, keys, strict=True):
         if key in known:
@@ -123,11 +135,7 @@ def _flag_same_ids(connection: Connection, new: Sequence[_New]) -> None:
     if not flagged:
         return
     i_events = {storable(one.offer.arrival.event.i_event or "") for one in flagged}
-    rows = connection.execute(
-        select(events.c.source, events.c.i_env, events.c.i_event, events.c.id)
-        .where(events.c.i_event.in_(i_events))
-        .order_by(events.c.seq.desc())
-    )
+    rows = sorted(_SAME_IDS.run(connection, {"i_events": listed(i_events)}), key=lambda row: -int(row.seq))
     first = {(row.source, row.i_env, row.i_event): row.id for row in rows}
     for one in flagged:
         event = one.offer.arrival.event
@@ -139,17 +147,17 @@ def _flag_same_ids(connection: Connection, new: Sequence[_New]) -> None:
 def _store_events(connection: Connection, new: Sequence[_New]) -> None:
     if not new:
         return
-    arrivals = [one.offer.arrival for one in new]
-    rows = [event_row(a.event, one.key, one.same_id_as, bool(a.routed)) for one, a in zip(new, arrivals, strict=True)]
-    seqs = {row.id: row.seq for row in connection.execute(_NEW_EVENTS, rows)}
-    for one, row in zip(new, rows, strict=True):
-        one.seq = seqs[row["id"]]
-    keys = [{"key": one.key, "event_seq": one.seq} for one in new if one.key is not None]
-    if keys:
-        connection.execute(insert(event_keys), keys)
+    for one, seq in zip(new, new_numbers(connection, events, len(new)), strict=True):
+        one.seq = seq
+    _NEW_EVENTS.run_many(connection, [_event_row(one) for one in new])
+    _NEW_KEYS.run_many(connection, [{"key": one.key, "event_seq": one.seq} for one in new if one.key is not None])
     searched = [row for one in new for row in search_rows(one.seq, _ids(one.offer.arrival.event))]
-    if searched:
-        connection.execute(insert(search_keys), searched)
+    _NEW_SEARCH_KEYS.run_many(connection, searched)
+
+
+def _event_row(new: _New) -> dict[str, Any]:
+    arrival = new.offer.arrival
+    return event_row(arrival.event, new.seq, new.key, new.same_id_as, bool(arrival.routed))
 
 
 def _ids(event: Event) -> dict[str, str]:
@@ -164,14 +172,19 @@ def search_rows(event_seq: int, named: Mapping[str, str]) -> list[dict[str, Any]
 
 
 def _store_deliveries(connection: Connection, new: Sequence[_New]) -> None:
-    by_seq = {one.seq: one for one in new}
     rows = [delivery for one in new for delivery in _deliveries(one)]
     if not rows:
         return
-    for stored in connection.execute(_NEW_DELIVERIES, rows):
-        if not stored.reason:
-            by_seq[stored.event_seq].delivery_ids.append(stored.id)
-    fail_unroutable(connection, list(by_seq), micros(new[0].offer.now))
+    by_seq = {one.seq: one for one in new}
+    unroutable = []
+    for row, number in zip(rows, new_numbers(connection, deliveries, len(rows)), strict=True):
+        row["id"] = number
+        if row["reason"]:
+            unroutable.append(row)
+        else:
+            by_seq[row["event_seq"]].delivery_ids.append(number)
+    _NEW_DELIVERIES.run_many(connection, rows)
+    fail_unroutable(connection, unroutable, micros(new[0].offer.now))
 
 
 def _deliveries(new: _New) -> list[dict[str, Any]]:
@@ -195,18 +208,10 @@ def new_seed() -> str:
     return secrets.token_hex(12)
 
 
-def fail_unroutable(connection: Connection, event_seqs: Sequence[int], now_us: int) -> None:
-    """Ends those new deliveries that routing could not place (they carry its reason already)."""
-    found = connection.execute(
-        select(deliveries.c.id, deliveries.c.pipeline, deliveries.c.reason).where(
-            deliveries.c.event_seq.in_(event_seqs), deliveries.c.fence == 0, deliveries.c.reason != ""
-        )
-    )
-    move(
-        connection,
-        [Moved(id=row.id, pipeline=row.pipeline, state="failed", reason=row.reason) for row in found],
-        now_us,
-    )
+def fail_unroutable(connection: Connection, rows: Sequence[Mapping[str, Any]], now_us: int) -> None:
+    """Ends those new deliveries that routing could not place; they carry its reason already."""
+    ended = [Moved(id=row["id"], pipeline=row["pipeline"], state="failed", reason=row["reason"]) for row in rows]
+    move(connection, ended, now_us)
 
 
 def _store_repeats(connection: Connection, repeats: Sequence[_Repeat]) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Connection, Text, bindparam, case, delete, in
 from sqlalchemy.sql.expression import ColumnElement
 
 from engine.storage.counting import count
+from engine.storage.prepared import Prepared
 from engine.storage.tables import deliveries, history
 
 
@@ -44,8 +45,9 @@ def _copy() -> tuple[list[str], list[ColumnElement[Any]]]:
 
 
 _NAMES, _COLUMNS = _copy()
-MOVE = insert(history).from_select(_NAMES, select(*_COLUMNS).where(deliveries.c.id == bindparam("moved_id")))
-DROP = delete(deliveries).where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
+_ONE = deliveries.c.id == bindparam("moved_id", type_=BigInteger())
+MOVE = Prepared(insert(history).from_select(_NAMES, select(*_COLUMNS).where(_ONE)))
+DROP = Prepared(delete(deliveries).where(_ONE))
 
 
 def move(connection: Connection, moved: Sequence[Moved], now_us: int) -> None:
@@ -65,6 +67,6 @@ def move(connection: Connection, moved: Sequence[Moved], now_us: int) -> None:
         }
         for one in moved
     ]
-    connection.execute(MOVE, rows)
-    connection.execute(DROP, {"ids": [one.id for one in moved]})
+    MOVE.run_many(connection, rows)
+    DROP.run_many(connection, rows)
     count(connection, Counter((one.pipeline, one.state) for one in moved), now_us)

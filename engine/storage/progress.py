@@ -12,19 +12,17 @@ from sqlalchemy import BigInteger, Connection, Text, bindparam, delete, func, in
 from engine.delivery import OnceKey, OnceNote, StepDone
 from engine.errors import ClaimLost, NspsError
 from engine.storage.area import Area
+from engine.storage.dialect import among, listed
 from engine.storage.encoding import from_json, step_line, storable, to_json
 from engine.storage.finishing import claim_lost
 from engine.storage.instants import instant, micros
 from engine.storage.owners import owner_alive
+from engine.storage.prepared import Prepared
 from engine.storage.tables import RUNNING, deliveries, once
 
 d = deliveries.c
-HOLDERS = (
-    select(d.id, d.fence, d.owner)
-    .where(d.id.in_(bindparam("ids", expanding=True, type_=BigInteger())), d.state == RUNNING)
-    .with_for_update()
-)
-KEEP = (
+HOLDERS = Prepared(select(d.id, d.fence, d.owner).where(among(d.id, "ids"), d.state == RUNNING).with_for_update())
+KEEP = Prepared(
     update(deliveries)
     .where(d.id == bindparam("of_id", type_=BigInteger()))
     .values(progress=func.coalesce(d.progress, "") + bindparam("line", type_=Text()))
@@ -88,13 +86,12 @@ def keep_group(connection: Connection, kept: Sequence[Kept]) -> Sequence[NspsErr
     lines = [
         {"of_id": one.delivery_id, "line": step_line(one.step)} for one, held in zip(kept, mine, strict=True) if held
     ]
-    if lines:
-        connection.execute(KEEP, lines)
+    KEEP.run_many(connection, lines)
     return [None if held else claim_lost(one.delivery_id) for one, held in zip(kept, mine, strict=True)]
 
 
 def _holders(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[int | None, str | None]]:
-    return {row.id: (row.fence, row.owner) for row in connection.execute(HOLDERS, {"ids": ids})}
+    return {row.id: (row.fence, row.owner) for row in HOLDERS.run(connection, {"ids": listed(ids)})}
 
 
 def intend_group(connection: Connection, intents: Sequence[Intent]) -> Sequence[OnceNote | NspsError]:

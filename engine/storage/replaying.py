@@ -11,13 +11,12 @@ from sqlalchemy import Connection, insert, select, update
 from engine.delivery import Routed
 from engine.errors import WrongUse
 from engine.storage.area import Area
+from engine.storage.dialect import new_numbers
 from engine.storage.encoding import names
 from engine.storage.instants import micros
 from engine.storage.intake import fail_unroutable, new_seed
 from engine.storage.rows import delivery_row
 from engine.storage.tables import deliveries, events, history
-
-_NEW = insert(deliveries).returning(deliveries.c.id)
 
 
 class ReplayArea(Area):
@@ -66,7 +65,12 @@ def _route_again(connection: Connection, event_id: str, routed: Sequence[Routed]
 def _insert(
     connection: Connection, seq: int, source: str, wanted: Sequence[tuple[Routed, dict[str, Any]]], now: datetime
 ) -> tuple[int, ...]:
-    rows = [delivery_row(seq, source, routed, new_seed(), now, extra) for routed, extra in wanted]
-    ids = tuple(int(connection.execute(_NEW, row).scalar_one()) for row in rows)
-    fail_unroutable(connection, [seq], micros(now))
-    return ids
+    ids = new_numbers(connection, deliveries, len(wanted))
+    rows = [
+        delivery_row(seq, source, routed, new_seed(), now, {"id": number, **extra})
+        for number, (routed, extra) in zip(ids, wanted, strict=True)
+    ]
+    if rows:
+        connection.execute(insert(deliveries), rows)
+    fail_unroutable(connection, [row for row in rows if row["reason"]], micros(now))
+    return tuple(ids)

@@ -10,8 +10,10 @@ from sqlalchemy import Connection, select
 
 from engine.delivery import Routed
 from engine.event import Event
+from engine.storage.dialect import among, listed
 from engine.storage.encoding import bounded, from_json, storable, storable_or_none, to_json
 from engine.storage.instants import instant, micros
+from engine.storage.prepared import Prepared
 from engine.storage.tables import events
 
 FIRST_LOOK_US = 5_000_000
@@ -22,9 +24,10 @@ RUNNING_LOOK_US = 10_000_000
 _PART = ("data", "pb_data")
 
 
-def event_row(event: Event, key: bytes | None, same_id_as: str | None, routed: bool) -> dict[str, Any]:
+def event_row(event: Event, seq: int, key: str | None, same_id_as: str | None, routed: bool) -> dict[str, Any]:
     """The row of a new event."""
     return {
+        "seq": seq,
         "id": storable(event.id),
         "source": event.source,
         "received_at": micros(event.received_at),
@@ -79,24 +82,26 @@ def event_of(row: Any) -> Event:
     )
 
 
-_EVENT = select(
-    events.c.seq,
-    events.c.id,
-    events.c.source,
-    events.c.received_at,
-    events.c.event_type,
-    events.c.body,
-    events.c.parts,
-    events.c.i_env,
-    events.c.i_event,
-    events.c.trace_id,
-    events.c.created_at,
+EVENTS = Prepared(
+    select(
+        events.c.seq,
+        events.c.id,
+        events.c.source,
+        events.c.received_at,
+        events.c.event_type,
+        events.c.body,
+        events.c.parts,
+        events.c.i_env,
+        events.c.i_event,
+        events.c.trace_id,
+        events.c.created_at,
+    ).where(among(events.c.seq, "seqs"))
 )
 
 
 def events_by_seq(connection: Connection, seqs: Sequence[int]) -> dict[int, Event]:
     """The events of these numbers of arrival."""
-    found = connection.execute(_EVENT.where(events.c.seq.in_(seqs)))
+    found = EVENTS.run(connection, {"seqs": listed(seqs)})
     return {row.seq: event_of(row) for row in found}
 
 
@@ -123,9 +128,13 @@ def delivery_row(
         "replay_of": None,
         "resend": None,
         "assume_done": None,
+        "progress": None,
+        "previous_ended_at": None,
         "due_at": now_us,
         "look_at": now_us,
         "look_step": FIRST_LOOK_US,
+        "owner": None,
+        "started_at": None,
         "crashes": 0,
         "suspect": False,
         **extra,

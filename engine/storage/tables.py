@@ -80,7 +80,7 @@ events = Table(
     _needed("trace_id", Name),
     Column("created_at", Text),  # as an envelope brought it
     _needed("body", LargeBinary),
-    Column("key", LargeBinary),  # as in event_keys
+    Column("key", Name),  # as in event_keys
     Column("parts", LargeBinary),  # {data, facts} as JSON, where the body alone would not give them back
     _needed("routed", Boolean),
     _needed("repeats", Integer),
@@ -96,7 +96,7 @@ Index("events_unrouted", events.c.seq, sqlite_where=~events.c.routed, postgresql
 event_keys = Table(
     "event_keys",
     metadata,
-    Column("key", LargeBinary, primary_key=True),  # 16 bytes: a hash of Arrival.key
+    Column("key", Name, primary_key=True),  # a hash of Arrival.key
     _needed("event_seq", BigInteger),
     sqlite_with_rowid=False,
 )

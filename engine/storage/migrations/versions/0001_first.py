@@ -121,7 +121,7 @@ def _deliveries() -> None:
 def _event_keys() -> None:
     op.create_table(
         "event_keys",
-        sa.Column("key", BYTES, nullable=False),
+        sa.Column("key", NAME, nullable=False),
         sa.Column("event_seq", BIG, nullable=False),
         sa.PrimaryKeyConstraint("key"),
         sqlite_with_rowid=False,
@@ -141,7 +141,7 @@ def _events() -> None:
         sa.Column("trace_id", NAME, nullable=False),
         sa.Column("created_at", TEXT, nullable=True),
         sa.Column("body", BYTES, nullable=False),
-        sa.Column("key", BYTES, nullable=True),
+        sa.Column("key", NAME, nullable=True),
         sa.Column("parts", BYTES, nullable=True),
         sa.Column("routed", BOOL, nullable=False),
         sa.Column("repeats", INT, nullable=False),
