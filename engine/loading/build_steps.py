@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.connector import Step
 from engine.loading.draft import CallSite, Draft, Where, flag, items, members, text
+from engine.loading.findings import key_spot
 from engine.loading.node import Node
 from engine.loading.roots import Scope
 
@@ -54,10 +55,9 @@ def _site(step: Step, node: Node, call: Node, where: Where) -> CallSite:
 
 
 def _once_is_for_pipelines(draft: Draft, node: Node) -> None:
-    once = members(node)["once"]
     draft.findings.error(
         "NSPS218",
         "`once` stands in pipelines only: an operation does not know whose event it serves",
-        once,
+        key_spot(members(node)["once"], "once"),
         notes=("move `once` to the step of the pipeline's `dispatch` that calls this operation",),
     )

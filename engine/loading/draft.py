@@ -13,11 +13,12 @@ from engine.expressions.expression import Expression
 from engine.expressions.invalid import ExpressionInvalid, TemplateInvalid
 from engine.expressions.template import Escape, TextTemplate, TreeTemplate
 from engine.expressions.templates import compile_leaf, compile_text, tree_constant, tree_list, tree_object
+from engine.expressions.traps import traps
 from engine.loading.durations import QuantityInvalid
 from engine.loading.environment import Filled
 from engine.loading.findings import Findings, Spot
 from engine.loading.node import Node
-from engine.loading.roots import Scope
+from engine.loading.roots import ROOTS, Scope
 from engine.place import Place
 
 V = TypeVar("V")
@@ -68,14 +69,13 @@ class CallSite:
 
 @dataclass(slots=True)
 class Draft:
-    """One file being built. `unsure`: something could not be compiled, so what is never used cannot be told."""
+    """One file being built, with what it reads and calls."""
 
     file: str
     findings: Findings
     filled: Filled
     uses: list[Use] = field(default_factory=list)
     calls: list[CallSite] = field(default_factory=list)
-    unsure: bool = False
 
     def expression(self, node: Node | None, where: Where) -> Expression | None:
         """The expression a node holds, in whichever YAML form; None when there is none."""
@@ -92,7 +92,7 @@ class Draft:
 
     def required(self, node: Node | None, where: Where) -> Expression:
         """The same; a stand-in for null when there is none."""
-        return self.expression(node, where) or constant(None, node.place if node else Place(self.file, 1, 1))
+        return self.expression(node, where) or _stand_in(node.place if node else Place(self.file, 1, 1))
 
     def expressions(self, node: Node | None, where: Where) -> dict[str, Expression] | None:
         """A map of expressions, None when the node is no map."""
@@ -108,7 +108,7 @@ class Draft:
         try:
             template = compile_text(text, node.place, escape)
         except TemplateInvalid as error:
-            self._invalid("NSPS302", error, node)
+            self._invalid("NSPS321", error, node)
             return None
         self.uses.append(Use(node=node, text=text, reads=template.reads, where=where, template=True))
         return template
@@ -153,24 +153,33 @@ class Draft:
         try:
             leaf = compile_leaf(node.value, node.place)
         except TemplateInvalid as error:
-            self._invalid("NSPS302", error, node)
+            self._invalid("NSPS321", error, node)
             return tree_constant(None, node.place)
         self.uses.append(Use(node=node, text=node.value, reads=leaf.reads, where=where, template=True))
         return leaf
 
     def _compiled(self, node: Node, where: Where) -> Expression:
+        if node.place in self.filled.misplaced:
+            return _stand_in(node.place)
         try:
             expression = compile_expression(node.value, node.place)
         except ExpressionInvalid as error:
-            self._invalid("NSPS301", error, node)
-            return constant(None, node.place)
+            self._invalid("NSPS320", error, node)
+            return _stand_in(node.place)
         self.uses.append(Use(node=node, text=node.value, reads=expression.reads, where=where))
+        for trap in traps(node.value, frozenset(ROOTS[where.scope])):
+            spot = Spot(node.place_at(trap.offset), trap.length)
+            self.findings.error(trap.code, trap.message, spot, notes=trap.notes)
         return expression
 
     def _invalid(self, code: str, error: ExpressionInvalid | TemplateInvalid, node: Node) -> None:
-        self.unsure = True
         spot = Spot(node.place_at(error.offset), error.length)
         self.findings.error(code, error.message, spot, notes=error.notes)
+
+
+def _stand_in(place: Place) -> Expression:
+    """An expression of which nothing is known: it reads something nobody asks for, so it is taken for no constant."""
+    return Expression(text="", place=place, reads=frozenset({("",)}), run=lambda _scope: None)
 
 
 def text(node: Node | None, otherwise: str = "") -> str:

@@ -70,13 +70,15 @@ class Filled:
     """What putting the environment into one file gave.
 
     `origins`: place of a filled scalar to the names it holds. `placeholders`: places that hold a placeholder.
-    `holes`: what templates read as `config["${NAME}"]`. `secrets`: values that must never be shown.
+    `misplaced`: places where the environment is not read. `holes`: what templates read as `config["${NAME}"]`.
+    `secrets`: values that must never be shown.
     """
 
     root: Node
     readings: list[Reading] = field(default_factory=list)
     origins: dict[Place, tuple[str, ...]] = field(default_factory=dict)
     placeholders: set[Place] = field(default_factory=set)
+    misplaced: set[Place] = field(default_factory=set)
     holes: dict[str, str] = field(default_factory=dict, repr=False)
     secrets: set[str] = field(default_factory=set, repr=False)
 
@@ -137,6 +139,7 @@ class _Filling:
                 self._malformed(spot)
             return found[0]
         if zone == "none" or (zone == "template" and _inside_tag(node.value, found.start())):
+            self.filled.misplaced.add(node.place)
             self._not_read_here(found, spot)
             return found[0]
         if found[1] and found[3]:

@@ -25,6 +25,11 @@ class Findings:
 
     problems: list[Problem] = field(default_factory=list)
 
+    @property
+    def refused(self) -> bool:
+        """Whether an error has been found."""
+        return any(problem.severity == "error" for problem in self.problems)
+
     def error(self, code: str, message: str, at: Node | Spot, *, label: str = "", notes: Sequence[str] = ()) -> None:
         """Adds an error: the configuration is refused."""
         self._add("error", code, message, at, label, notes)

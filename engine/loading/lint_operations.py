@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from engine.connector import Connector, Enrichment
-from engine.loading.findings import Spot, did_you_mean, key_spot, known_names
+from engine.loading.findings import Spot, key_spot
 from engine.loading.project import Part, Project
 from engine.loading.read_only import read_only_throughout
-from engine.loading.roots import PB_DATA
 from engine.pipeline import Ask, Pipeline
 
 
@@ -110,21 +109,19 @@ def _asked_twice(project: Project, part: Part[Pipeline]) -> None:
 def _unasked(project: Project, part: Part[Pipeline]) -> None:
     """An enrichment that can only work with a block this pipeline does not ask for."""
     asked = {ask.enrichment for ask in part.value.enrich}
+    read = {path[1] for use in part.uses for path in use.reads if path[0] == "pb_data" and len(path) > 1}
     for ask in part.value.enrich:
         enrichment = _enrichment(project, ask)
-        for block in sorted(_indispensable(enrichment) - asked) if enrichment else ():
+        for block in sorted(_indispensable(enrichment) - asked - read) if enrichment else ():
             holder = next((name for name, one in project.connectors.items() if block in one.value.enrichments), None)
+            if holder is None:  # the connector's own file has been told so
+                continue
             project.findings.error(
                 "NSPS212",
                 f"`{ask.connector}.{ask.enrichment}` reads pb_data.{block}, which this pipeline does not ask for",
                 Spot(ask.place, len(f"{ask.connector}.{ask.enrichment}")),
-                notes=(f"add to `enrich`:  - {holder}.{block}" if holder else _nobody(project, block),),
+                notes=(f"add to `enrich`:  - {holder}.{block}",),
             )
-
-
-def _nobody(project: Project, block: str) -> str:
-    known = {name for part in project.connectors.values() for name in part.value.enrichments}
-    return did_you_mean(block, known) or known_names("enrichments", known or PB_DATA)
 
 
 def _enrichment(project: Project, ask: Ask) -> Enrichment | None:

@@ -67,8 +67,18 @@ def _config(project: Project, use: Use, path: tuple[str, ...], known: Iterable[s
         use.spot(f"config.{path[1]}"),
         notes=(
             did_you_mean(path[1], names) or known_names(f"names in {where}", names),
+            _not_of_nsps_yaml(project, path[1], where),
             f"or add to {where}:  {path[1]}: …",
         ),
+    )
+
+
+def _not_of_nsps_yaml(project: Project, name: str, where: str) -> str:
+    settings = project.settings
+    if settings is None or "connector" not in where or name not in settings.value.config:
+        return ""
+    return (
+        "a connector sees its own `config:` only, not that of nsps.yaml; the pipeline can hand it over as an argument"
     )
 
 
@@ -158,7 +168,9 @@ def _block_of_connector(project: Project, part: Part[Connector], use: Use, path:
 
 def _block_of_pipeline(project: Project, part: Part[Pipeline], use: Use, path: tuple[str, ...]) -> None:
     asked = [ask.enrichment for ask in part.value.enrich]
-    if path[1] in asked or not part.sound(part.root, part.root.get("enrich")):
+    if path[1] in asked or not part.sound(part.root, part.root.get("enrich")) or not _all_found(project, part):
+        return
+    if use is not _first_that_reads(part, path[1]):
         return
     if not _asks_portabilling(project) and path[1] in PB_DATA:
         return
@@ -174,6 +186,18 @@ def _block_of_pipeline(project: Project, part: Part[Pipeline], use: Use, path: t
     )
 
 
+def _all_found(project: Project, part: Part[Pipeline]) -> bool:
+    """Whether each enrichment it asks for is there; else a missing block may be the one that was meant."""
+    return all(
+        ask.connector in project.connectors and ask.enrichment in project.connectors[ask.connector].value.enrichments
+        for ask in part.value.enrich
+    )
+
+
+def _first_that_reads(part: Part[Pipeline], block: str) -> Use | None:
+    return next((use for use in part.uses if any(path[:2] == ("pb_data", block) for path in use.reads)), None)
+
+
 def _asks_portabilling(project: Project) -> bool:
     """Whether events may come without their facts; where all come from an NSPS, they bring them."""
     receive = project.settings.value.receive if project.settings else None
@@ -181,9 +205,9 @@ def _asks_portabilling(project: Project) -> bool:
 
 
 def _data(project: Project, use: Use, path: tuple[str, ...]) -> None:
-    if path[1] in ("event_type", "variables"):
+    if path[1] in ("event_type", "variables", "i_event"):  # older ESPF text puts i_event beside variables
         return
-    project.findings.warning(
+    project.findings.error(
         "NSPS215",
         f"events carry no data.{path[1]}",
         use.spot(f"data.{path[1]}"),

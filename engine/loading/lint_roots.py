@@ -69,6 +69,8 @@ def _advice(part: Part[Connector] | Part[Pipeline], use: Use, path: tuple[str, .
     rooted = _with_root(part, use, root)
     if root in ENRICHED_LATER and scope in ("pipeline.when", "pipeline.order"):
         yield "an event is routed before anything is asked: decide by its facts under `skip:`"
+    elif root == "vars" and scope in ("pipeline.when", "pipeline.order"):
+        yield "an event is routed before `map` is worked out: read it from data.variables"
     elif root == "vars" and isinstance(part.value, Connector):
         yield "a connector does not know the pipelines that call it: take the value as an argument, args.NAME"
     elif rooted:

@@ -20,14 +20,14 @@ def check_secrets(root: Node, kind: str, findings: Findings) -> None:
     """Adds a problem for each secret of nsps.yaml or a connector that is written out."""
     for name, node in _secrets(root, kind):
         if node.kind in ("text", "number"):
-            _check(name, node, findings)
+            _check(name, node, _variable(root, name), findings)
     for name in ("store", "queue", "base_url", "proxy"):
         url = root.get(name)
         if url is not None and url.kind == "text":
             _check_url(name, url, findings)
     for name, node in members(root.get("config")).items():
         if _NAMED.search(name) and node.kind == "text" and node.value and "${" not in node.value:
-            _literal(name, findings, node)
+            _literal(name, _variable(root, name), node, findings)
 
 
 def _secrets(root: Node, kind: str) -> Iterator[tuple[str, Node]]:
@@ -64,16 +64,16 @@ def _of_receivers(receive: Node | None) -> Iterator[tuple[str, Node]]:
             yield "bearer", node
 
 
-def _check(name: str, node: Node, findings: Findings) -> None:
+def _check(name: str, node: Node, variable: str, findings: Findings) -> None:
     text = str(node.value)
     if "${secret:" in text:
         return
     plain = re.search(r"\$\{([A-Za-z_][A-Za-z0-9_]*)", text)
     if plain is None:
-        _literal(name, findings, node)
+        _literal(name, variable, node, findings)
         return
     findings.warning(
-        "NSPS408",
+        "NSPS407",
         f"`{name}` is a secret, but `${{{plain[1]}}}` reads it as any other variable",
         node,
         label=f"`{plain[1]}_FILE` is not looked for",
@@ -81,17 +81,22 @@ def _check(name: str, node: Node, findings: Findings) -> None:
     )
 
 
-def _literal(name: str, findings: Findings, node: Node) -> None:
-    wanted = f"{name.upper()}"
+def _variable(root: Node, name: str) -> str:
+    """A good name for the variable that holds it: HSS_TOKEN for `token` of connector hss."""
+    connector = root.get("connector")
+    if connector is not None and connector.kind == "text":
+        return re.sub(r"[^A-Z0-9]+", "_", f"{connector.value}_{name}".upper())
+    return {"bearer": "API_TOKEN", "password": "ESPF_PASSWORD", "value": "ESPF_TOKEN"}.get(name, name.upper())
+
+
+def _literal(name: str, variable: str, node: Node, findings: Findings) -> None:
     findings.error(
         "NSPS404",
         f"the secret `{name}` stands in the file, where everybody can read it",
         node,
         notes=(
-            f'write: {name}: "${{secret:{wanted}}}"  and set {wanted}, or {wanted}_FILE to a file that holds it'
-            if name != "bearer"
-            else 'write: bearer: ["${secret:API_TOKEN}"]  and set API_TOKEN, or API_TOKEN_FILE to a file that holds it',
-            "what has been in a shared file should be replaced by a new one",
+            f'write "${{secret:{variable}}}" and set {variable}, or {variable}_FILE to a file that holds it',
+            "what has stood in a shared file should be replaced by a new one",
         ),
     )
 

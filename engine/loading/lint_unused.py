@@ -13,15 +13,15 @@ from engine.pipeline import Pipeline
 
 
 def check_unused(project: Project) -> None:
-    """Adds a warning for each; none for a file of which something could not be understood."""
+    """Adds a warning for each; none while there are errors: what is used cannot be told before they are gone."""
+    if project.findings.refused:
+        return
     for pipeline in project.pipelines.values():
-        if not pipeline.unsure:
-            _map_entries(project, pipeline)
+        _map_entries(project, pipeline)
     for connector in project.own_connectors():
-        if not connector.unsure:
-            _config(project, connector)
-            _arguments(project, connector)
-            _operations(project, connector)
+        _config(project, connector)
+        _arguments(project, connector)
+        _operations(project, connector)
     _instance_config(project)
 
 
@@ -40,9 +40,7 @@ def _map_entries(project: Project, part: Part[Pipeline]) -> None:
     for site in part.calls:
         operation = project.operation(site.connector, site.operation)
         if site.kind == "step" and site.arguments is None:
-            if operation is None:
-                return
-            read |= {argument.name for argument in operation.args}
+            read |= {argument.name for argument in operation.args} if operation else set()
     for written, node in members(part.root.get("map")).items():
         name = written.removesuffix("?")
         if name not in read:
@@ -58,9 +56,7 @@ def _config(project: Project, part: Part[Connector]) -> None:
 
 def _instance_config(project: Project) -> None:
     part = project.settings
-    if part is None or part.unsure or any(pipeline.unsure for pipeline in project.pipelines.values()):
-        return
-    if not project.pipelines or project.unread:
+    if part is None or not project.pipelines:
         return
     read = _names((use for pipeline in project.pipelines.values() for use in pipeline.uses), "config")
     for name, node in members(part.root.get("config")).items():

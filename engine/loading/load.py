@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -35,8 +35,8 @@ CHECKS: Final = (
     check_reads,
     check_operations,
     check_events,
-    check_unused,
     check_tests,
+    check_unused,
 )
 
 _IGNORE: Final = re.compile(r"#\s*nsps:\s*ignore\s+((?:NSPS\d+[,\s]*)+)")
@@ -78,7 +78,8 @@ def load_project(folder: Path, environ: Mapping[str, str], *, placeholders: bool
         check(project)
     if not placeholders:
         refuse_unset(project)
-    problems = _sorted(_heeded(project.findings.problems, assembly.texts), list(assembly.texts))
+    found = _heeded(_one_per_cause(project.findings.problems), assembly.texts)
+    problems = _sorted(found, list(assembly.texts))
     refused = project.settings is None or any(problem.severity == "error" for problem in problems)
     return Loaded(
         catalog=None if refused or project.settings is None else _catalog(project, assembly, project.settings.value),
@@ -129,6 +130,12 @@ def _hash(files: Mapping[str, str]) -> str:
             digest.update(len(encoded).to_bytes(8, "big"))
             digest.update(encoded)
     return digest.hexdigest()
+
+
+def _one_per_cause(problems: Sequence[Problem]) -> list[Problem]:
+    """Without what the schema says of a place that a reference or the environment explains better."""
+    explained = {problem.place for problem in problems if problem.code >= "NSPS200" and problem.severity == "error"}
+    return [one for one in problems if one.code >= "NSPS200" or one.place not in explained]
 
 
 def _heeded(problems: Iterable[Problem], texts: Mapping[str, str]) -> list[Problem]:

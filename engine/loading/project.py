@@ -50,11 +50,6 @@ class Part(Generic[V]):
         """Its `${…}`."""
         return self.draft.filled.readings
 
-    @property
-    def unsure(self) -> bool:
-        """Whether something of it is not known, so that "never used" cannot be said."""
-        return self.draft.unsure or bool(self.shaken)
-
     def sound(self, *nodes: Node | None) -> bool:
         """Whether the schema check had nothing to say about these maps and their keys; a missing node is sound."""
         return not any(_touched(node, self.shaken) for node in nodes if node is not None)

@@ -43,11 +43,16 @@ def find_connector(project: Project, site: CallSite) -> Part[Connector] | None:
     found = project.connectors.get(site.connector)
     if found is None and site.connector not in project.unread:
         names = (*project.connectors, *project.offered)
+        holder = next(
+            (n for n, part in project.connectors.items() if part.file == f"connectors/{site.connector}.yaml"), None
+        )
         project.findings.error(
             "NSPS201",
             f"there is no connector `{site.connector}`",
             Spot(site.node.place, len(site.connector)),
-            notes=(
+            notes=(f"connectors/{site.connector}.yaml describes `{holder}`; write: {holder}.{site.operation}",)
+            if holder
+            else (
                 did_you_mean(site.connector, names) or known_names("connectors", set(names)),
                 f"or describe it in connectors/{site.connector}.yaml",
             ),
