@@ -19,6 +19,7 @@ from engine.problem import Problem
 MAX_DEPTH = 100
 MAX_REPEATED = 10_000  # nodes that aliases may add to a file
 MAX_PROBLEMS = 50
+_READS_AS = {"number": "a number", "bool": "true or false", "null": "nothing (null)"}
 _STYLES: dict[str | None, Style] = {"'": "quoted", '"': "quoted", "|": "block", ">": "block"}
 
 
@@ -128,21 +129,21 @@ class Builder:
             notes = ("write the fields out",)
             raise Stop(self._problem("NSPS128", "merge keys (`<<`) are not part of this language", event, None, notes))
         if scalar.kind != "text" or scalar.loss:
+            reads = "a number" if scalar.loss else _READS_AS[scalar.kind]
             notes = (f"quote it: {quote(event.value or 'name')}",)
-            self._report(
-                self._problem("NSPS130", f"the name `{event.value}` reads as a {scalar.kind}", event, None, notes)
-            )
+            self._report(self._problem("NSPS130", f"the name `{event.value}` reads as {reads}", event, None, notes))
         return event.value, self._place(event)
 
     def _key_is_no_text(self, event: Any) -> Problem:
         start = event.start_mark
-        opens_map = isinstance(event, yaml.MappingStartEvent)
-        if opens_map and self.text.startswith("{{", start.index - 1):
+        opener = self.text[start.index : start.index + 1]
+        if opener == "{" and self.text.startswith("{{", start.index - 1):
             return expression_problem(self.text, self.file, start.line, start.column - 1)
-        if isinstance(event, yaml.SequenceStartEvent) and self.text.startswith("[", start.index):
-            notes = ("inside { } quote a value that holds , [ ] { }",)
-            return self._problem("NSPS131", "a list stands where a name should", event, None, notes)
-        return self._problem("NSPS130", "a name is text, never a list, a mapping or an alias", event, None)
+        if opener in ("[", "{"):
+            what = "a list" if opener == "[" else "a mapping"
+            notes = ("inside { } quote a value that holds , [ ] { }, or write it in block style",)
+            return self._problem("NSPS131", f"{what} stands where a name should", event, 1, notes)
+        return self._problem("NSPS130", "a name is text, never a list, a mapping or an alias", event)
 
     def _check_pair(self, key: Any, value: Any) -> None:
         """Refuse what a comma cut off: `{c: f(a, b)}` would be c: "f(a" and a field "b)" without a value."""

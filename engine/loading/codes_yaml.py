@@ -121,7 +121,8 @@ CODES: dict[str, Code] = {
         title="an expression or template that must be quoted",
         explanation=(
             "YAML keeps some characters for itself. Text that begins with ! & * [ { @ ` ' \" % or holds `: ` or ` #` goes in "
-            "quotes or under `>-`; inside { } or [ ] so does text that holds , [ ] { }. Templates begin with {{ and are always quoted."
+            "quotes or under `>-`; inside { } or [ ] so does text that holds , [ ] { }. Templates begin with {{ and are "
+            "always quoted."
         ),
         wrong="when: !(vars.imsi)\nid: 'a' == vars.kind\nwith: {parts: split(vars.id, '@')}\njson: {imsi: {{ args.imsi }}}",
         right=(
