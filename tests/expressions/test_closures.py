@@ -158,3 +158,9 @@ def test_zero_holds_and_an_empty_text_does_not() -> None:
     assert [expression.evaluate({"a": value}) for value in (0, "", [], {}, False, None, "0")] == [
         "yes", "no", "no", "no", "no", "no", "yes",
     ]  # fmt: skip
+
+
+def test_not_of_zero_is_false_as_in_the_library() -> None:
+    assert [compile_expression("!(a)").evaluate({"a": value}) for value in (0, 0.0, "", None, False, [0])] == [
+        False, False, True, True, True, False,
+    ]  # fmt: skip
