@@ -7,13 +7,16 @@ import signal
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from engine.authoring.demo_system import DemoSystem, demo_system
+from engine.log import set_up_log
 from engine.management.history import list_lines
+from engine.masking import Masker
 from engine.simulators.espf import Queued
 from engine.storage.protocol import AttemptRow, DeliveryRow, EventFilter, EventRow
 from engine.story import tell
@@ -33,6 +36,12 @@ class StoryBroken(Exception):
 
 async def demo(serve: bool, echo: Echo) -> int:
     """Tells the story; 0 when it came true, 1 when not. `serve` leaves the system running until a signal comes."""
+    set_up_log(Masker(), level="ERROR")  # the story says what the log would
+    return await tell_story(serve, echo)
+
+
+async def tell_story(serve: bool, echo: Echo) -> int:
+    """What `demo` returns, with the log left as it is."""
     with tempfile.TemporaryDirectory(prefix="nsps-demo-") as folder:
         async with demo_system(Path(folder)) as system:
             story = Story(system, echo)
@@ -52,6 +61,7 @@ class Story:
 
     system: DemoSystem
     echo: Echo
+    patience_s: float = PATIENCE_S
     _told: set[tuple[int, int]] = field(default_factory=set)
 
     async def tell(self) -> None:
@@ -75,6 +85,7 @@ class Story:
 
     async def _hss_is_down(self) -> Queued:
         self._chapter(1, "The SIM of account 277147 changes while the HSS is down.")
+        self.echo("  It will answer 503 once, then cut a connection, then work. NSPS does not know that.")
         self.system.hss.faults.then(503, "drop")
         queued = self.system.billing.espf.emit("SIM/Updated", i_account=ACCOUNT)
         delivery = await self._follow(queued)
@@ -120,30 +131,35 @@ class Story:
         number, status = queued.variables["i_event"], queued.statuses[-1]
         self.echo(f"  {queued.event_type}, i_event {number}: stored as event {event.id}, answered {status}")
         self._check(bool(event.deliveries), "no pipeline took it")
-        for _ in range(int(PATIENCE_S / LOOK_S)):
+        for _ in range(int(self.patience_s / LOOK_S)):
             delivery = await self._tell_attempts(queued)
             if delivery.state == "delivered":
-                return delivery
+                return await self._tell_attempts(queued)
             self._check(delivery.finished_at is None, f"the delivery ended {delivery.state}: {delivery.reason}")
             await asyncio.sleep(LOOK_S)
-        raise StoryBroken(f"the delivery is not delivered after {PATIENCE_S:.0f} s")
+        raise StoryBroken(f"the delivery is not delivered after {self.patience_s:g} s")
 
     async def _tell_attempts(self, queued: Queued) -> DeliveryRow:
-        delivery = (await self._event(queued)).deliveries[0]
-        for attempt in await self.system.desk.store.attempts(delivery.id):
-            if (delivery.id, attempt.number) not in self._told:
-                self._told.add((delivery.id, attempt.number))
+        number = (await self._event(queued)).deliveries[0].id
+        attempts = await self.system.desk.store.attempts(number)
+        delivery = (await self._event(queued)).deliveries[0]  # read after them, so that it knows when the last goes on
+        for attempt in attempts:
+            if (number, attempt.number) not in self._told:
+                self._told.add((number, attempt.number))
                 self._tell_attempt(attempt, delivery)
         return delivery
 
     def _tell_attempt(self, attempt: AttemptRow, delivery: DeliveryRow) -> None:
         trace: dict[str, Any] = orjson.loads(attempt.trace) if attempt.trace else {}
-        ending = state(attempt.ending) + (f": {attempt.reason}" if attempt.reason else "")
-        at = attempt.ended_at.strftime("%H:%M:%S.%f")[:-3]
-        self.echo(f"  {strong(f'attempt {attempt.number}')} of {delivery.pipeline} at {at}: {ending}")
+        due = f", again at {clock_time(delivery.due_at)}" if attempt.ending == "retry" and delivery.due_at else ""
+        at = clock_time(attempt.ended_at)
+        self.echo(
+            f"  {strong(f'attempt {attempt.number}')} of {delivery.pipeline} at {at}: {state(attempt.ending)}{due}"
+        )
         if attempt.number > 1:
-            trace["enrichments"] = []
-        trace["vars"] = {}
+            asked = ", ".join(one["name"] for one in trace.pop("enrichments", ()) if one["asked"])
+            self.echo(f"    asked anew: {asked}")
+        trace.pop("vars", None)  # `nsps show` has them
         for line in tell(trace, full=False):
             self.echo(f"  {line}")
 
@@ -158,14 +174,13 @@ class Story:
     async def _until(self, holds: Callable[[], bool], otherwise: str) -> None:
         waited_s = 0.0
         while not holds():
-            self._check(waited_s < PATIENCE_S, otherwise)
+            self._check(waited_s < self.patience_s, otherwise)
             await asyncio.sleep(LOOK_S)
             waited_s += LOOK_S
 
     def _check_hss(self, status: str) -> None:
         subscriber = self.system.hss.subscribers.get(IMSI, {})
-        said = ", ".join(f"{name} {value}" for name, value in subscriber.items())
-        self.echo(f"  the HSS now has IMSI {IMSI}: {said}")
+        self.echo(f"  the HSS now has IMSI {IMSI}: {orjson.dumps(subscriber).decode()}")
         found = subscriber.get("subscriber_status")
         self._check(found == status, f"the HSS should have {status}, it has {found}")
 
@@ -174,11 +189,16 @@ class Story:
             raise StoryBroken(otherwise)
 
 
+def clock_time(at: datetime) -> str:
+    """`06:12:27.042`, UTC."""
+    return at.strftime("%H:%M:%S.%f")[:-3]
+
+
 async def stay(system: DemoSystem, echo: Echo) -> None:
     """Says what to try, and returns when SIGINT or SIGTERM comes."""
-    over = asyncio.Event()
+    over, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, over.set)
+        loop.add_signal_handler(number, over.set)
     echo("\nIt stays until you press Ctrl-C. In another terminal:")
     for command, effect in (
         (f"curl -X POST {system.billing_url}/control/unblock/{ACCOUNT}", "an account changes, and its event comes"),
@@ -193,3 +213,5 @@ async def stay(system: DemoSystem, echo: Echo) -> None:
     ):
         echo(f"  {command}\n    {faint(effect)}")
     await over.wait()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.remove_signal_handler(number)

@@ -28,7 +28,11 @@ async def serving(app: ASGIApp, port: int = 0, host: str = "127.0.0.1") -> Async
 
     Requests still running then (hung on command, say) are cut. Raises OSError when the port is taken.
     """
-    bound = socket.create_server((host, port))
+    bound = socket.socket(
+        socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
+    )  # said, so that asyncio sets TCP_NODELAY
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((host, port))
     config = uvicorn.Config(
         app,
         http=CuttableProtocol,
