@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -41,6 +42,11 @@ class Outside:
     carry: Carry | None = None
     token: Carry | None = None
     on_hold: OnHold | None = None
+
+
+# A request id must be unlike all others, not hard to guess: random per process, counted within.
+_PROCESS = secrets.token_hex(8)
+_REQUESTS = itertools.count(1)
 
 
 class Door:
@@ -154,11 +160,11 @@ class Door:
 
 def _traced(request: HttpRequest, call: Call) -> HttpRequest:
     """With the event's trace id and a new request id, where the request does not bring its own."""
-    headers = [("x-request-id", secrets.token_hex(16))]
-    if call.trace_id:
-        headers.insert(0, ("x-b3-traceid", call.trace_id))
     own = {name.lower() for name, _ in request.headers}
-    return replace(request, headers=(*request.headers, *(pair for pair in headers if pair[0] not in own)))
+    headers = [("x-b3-traceid", call.trace_id)] if call.trace_id and "x-b3-traceid" not in own else []
+    if "x-request-id" not in own:
+        headers.append(("x-request-id", f"{_PROCESS}{next(_REQUESTS):016x}"))
+    return laid_over(request, headers)
 
 
 def _secret_values(held: Held) -> list[str]:

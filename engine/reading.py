@@ -14,7 +14,8 @@ import orjson
 from engine.connector import ReplyKind
 
 # orjson reads an integer beyond 64 bits as a float and so loses digits: such a body goes to the exact, slower reader.
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+_LONG_NUMBER = b"0" * 19
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _XML_DEPTH = 200
 
@@ -44,7 +45,7 @@ def read(content: bytes, kind: ReplyKind, content_type: str = "") -> Reading:
 def _text(content: bytes, content_type: str) -> str:
     if content.startswith(codecs.BOM_UTF8):
         return content[3:].decode("utf-8", "replace")
-    declared = _CHARSET.search(content_type)
+    declared = _CHARSET.search(content_type) if "=" in content_type else None
     try:
         return content.decode(declared[1] if declared else "utf-8", "replace")
     except LookupError:  # a charset nobody knows
@@ -52,7 +53,7 @@ def _text(content: bytes, content_type: str) -> str:
 
 
 def _json(content: bytes, text: str) -> Any:
-    if _LONG_NUMBER.search(content):
+    if _LONG_NUMBER in content.translate(_DIGITS_ALIKE):
         return json.loads(text, parse_constant=_no_constant)
     try:
         return orjson.loads(content)

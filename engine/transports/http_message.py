@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import orjson
 
@@ -35,6 +35,8 @@ def url_of(base_url: str, request: HttpRequest) -> str:
     if _DOT_SEGMENT.search(path):
         raise OursFailed(f"the path {path!r} has a segment . or .. which would lead to another place; check its values")
     whole = base.rstrip("/") + "/" + quote(path.lstrip("/"), _SAFE_IN_PATH) if path else base
+    if not (base_query or path_query or request.query):
+        return whole
     query = "&".join(part for part in (base_query, path_query, _query(request.query)) if part)
     return f"{whole}?{query}" if query else whole
 
@@ -80,12 +82,14 @@ def describe(base_url: str, request: HttpRequest) -> dict[str, Any]:
     Header names are lower-case; a repeated name in `query` or `form` is a list. Credentials in headers read `***`; other
     secrets are the masker's.
     """
-    path, _, _ = request.path.partition("?")
+    path, _, query = request.path.partition("?")
     described: dict[str, Any] = {
         "method": request.method,
         "url": url_of(base_url, request),
         "path": "/" + path.lstrip("/"),
-        "query": _gathered(request.query),
+        "query": _gathered((*parse_qsl(query, keep_blank_values=True), *request.query))
+        if query or request.query
+        else {},
         "headers": {name.lower(): _shown(name, value) for name, value in headers_of(request)},
     }
     if request.body:
