@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,6 +30,7 @@ class Caller:
     trace: Trace
     progress: Progress
     answered_at: datetime | None = None  # when the latest answer was complete
+    resent: set[str] = field(default_factory=set)  # paths below `for_each` on which something was sent
 
     async def perform(self, step: Step, scope: dict[str, Any], leg: Leg) -> Verdict:
         """One step of an operation or pipeline: its arguments come by `with`, or by name from `args` or `vars`."""
@@ -82,8 +83,8 @@ class Caller:
             trace_id=self.work.event.trace_id,
             secrets=arguments.secrets,
         )
-        if not operation.read_only and not leg.repeated:
-            await self.forget(leg.path)
+        if not operation.read_only:
+            await self._supersede(leg)
         reply = await self.send(call)
         self._note_time(reply)
         verdict = judge(operation, reply, arguments.values, connector.config)
@@ -92,10 +93,22 @@ class Caller:
             await self._remember(StepDone(step=name, arguments_sha=sha, **_kept(verdict)), leg.more)
         return verdict
 
-    async def forget(self, path: str) -> None:
-        """Durably takes back what earlier attempts sent on `path` and this one does not: it no longer stands."""
-        for step in self.progress.stale(path):
+    async def _supersede(self, leg: Leg) -> None:
+        """Durably takes back what earlier attempts sent on this leg: other arguments are about to replace it.
+
+        Of items nobody can tell yet which are gone: that shows when all were met.
+        """
+        if leg.repeated:
+            self.resent.add(leg.path)
+            return
+        for step in self.progress.stale(leg.path):
             await self.keep.done(step)
+
+    def forget_items_left_out(self, finished: Collection[str]) -> None:
+        """Takes back items of earlier attempts that this one did not meet, of the `finished` steps that sent new ones."""
+        for path in self.resent:
+            if path.partition("/")[0] in finished:
+                self.progress.stale(path)
 
     async def _remember(self, step: StepDone, more: bool) -> None:
         self.progress.add(step)

@@ -36,6 +36,7 @@ async def journey(work: Work, send: Send, keep: Keep) -> Ending:
     except (OursFailed, Wait) as problem:
         ending = _ended_by(problem)
     trace.vars = scope["vars"]
+    caller.forget_items_left_out([name for name, seen in scope["steps"].items() if seen["verdict"] in ("ok", "skip")])
     if not trace.search:  # it ended before all was mapped; people still look for it
         trace.search = known_search_keys(work.pipeline, scope)
     return replace(ending, trace=trace, done=caller.progress.all())

@@ -39,10 +39,6 @@ def _path(template: TextTemplate, scope: Scope) -> str:
         raise OursFailed("`path` was left out; it needs a value", template.place)
     if not path:
         return ""  # the base URL is whole already
-    if "/." in path and any(part in (".", "..") for part in path.partition("?")[0].split("/")):
-        raise OursFailed(
-            f"`path` has a step to another folder: {path}; a value in it must not be `.` or `..`", template.place
-        )
     return "/" + path.lstrip("/")
 
 
