@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+
 from engine.request import HttpRequest
 
 Pairs = Iterable[tuple[str, str]]
