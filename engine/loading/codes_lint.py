@@ -9,8 +9,8 @@ _ALL = (
         code="NSPS221",
         title="an event type ESPF is not known to send",
         explanation=(
-            "The name is not in the list of ESPF's event types. It may be misspelt (capitals count), or your PortaBilling sends "
-            "more than we know: then silence the warning on its line."
+            "The name is not in the list of ESPF's event types. It may be misspelt (capitals count), or your PortaBilling "
+            "sends more than we know: then silence the warning on its line."
         ),
         wrong="events: [SIM/Update]",
         right="events: [SIM/Updated]\n# or:  events: [SIM/Moved]  # nsps: ignore NSPS221 (ours sends it)",
@@ -19,8 +19,8 @@ _ALL = (
         code="NSPS222",
         title="a pattern that adds nothing",
         explanation=(
-            "`*` is one whole segment, `**` any number of them. The pattern matches nothing ESPF is known to send, or another "
-            "entry takes the same events already."
+            "`*` is one whole segment, `**` any number of them. The pattern matches nothing ESPF is known to send, or "
+            "another entry takes the same events already."
         ),
         wrong='events: ["SIM*", "Account/*"]    # Account/* does not take Account/Status/Suspended',
         right='events: ["SIM/*", "Account/**"]',
@@ -29,8 +29,8 @@ _ALL = (
         code="NSPS223",
         title="never used",
         explanation=(
-            "A map entry, argument, config name or operation is there and nothing reads or calls it. Mostly a name is misspelt, or "
-            "something was forgotten when it was taken out."
+            "A map entry, argument, config name or operation is there and nothing reads or calls it. Mostly a name is misspelt, "
+            "or something was forgotten when it was taken out."
         ),
         wrong="map: {imsi: …, iccid: …}    # and nothing reads vars.iccid",
         right="map: {imsi: …}",
@@ -45,7 +45,10 @@ _ALL = (
     Code(
         code="NSPS225",
         title="the same name twice",
-        explanation="Two pipelines, connectors, retry policies or pb_data blocks have one name, so it does not say which is meant.",
+        explanation=(
+            "Two pipelines, connectors, retry policies or pb_data blocks have one name, so it does not "
+            "say which is meant."
+        ),
         wrong="connectors/a.yaml: connector: hss\nconnectors/b.yaml: connector: hss",
         right="connectors/a.yaml: connector: hss\nconnectors/b.yaml: connector: hss-test",
     ),
@@ -74,8 +77,8 @@ _ALL = (
         code="NSPS230",
         title="the schema of an argument",
         explanation=(
-            "What stands under an argument is a JSON Schema (with `default` and `secret` of ours). It is none, names a format there "
-            "is none of, or the default does not fit it."
+            "What stands under an argument is a JSON Schema (with `default` and `secret` of ours). It is none, names a format "
+            "there is none of, or the default does not fit it."
         ),
         wrong="imsi: {type: string, format: imsy}",
         right="imsi: {type: string, format: imsi}",
@@ -91,8 +94,8 @@ _ALL = (
         code="NSPS233",
         title="a test names what is not there",
         explanation=(
-            "A test speaks of a pipeline, operation, variable or block that does not exist (any more). `replies` and `requests` "
-            "name operations that send something, so not those made of steps."
+            "A test speaks of a pipeline, operation, variable or block that does not exist (any more). `replies` and "
+            "`requests` name operations that send something, so not those made of steps."
         ),
         wrong="replies: {hss.upsert: [{status: 200}]}    # upsert is made of find and create",
         right="replies: {hss.find: [{status: 404}], hss.create: [{status: 200}]}",

@@ -18,8 +18,8 @@ _ALL = (
         code="NSPS201",
         title="unknown connector",
         explanation=(
-            "A call names a connector that is neither in connectors/ nor in the library that ships with NSPS. In pipelines a call "
-            "is `connector.operation`; inside a connector the operation alone."
+            "A call names a connector that is neither in connectors/ nor in the library that ships with NSPS. In pipelines a "
+            "call is `connector.operation`; inside a connector the operation alone."
         ),
         wrong="dispatch:\n  - call: sync",
         right="dispatch:\n  - call: wtl-hss.sync",
@@ -34,7 +34,10 @@ _ALL = (
     Code(
         code="NSPS203",
         title="unknown enrichment",
-        explanation="`enrich` names enrichments of connectors: a read that becomes pb_data.NAME. An operation is none by itself.",
+        explanation=(
+            "`enrich` names enrichments of connectors: a read that becomes pb_data.NAME. An operation "
+            "is none by itself."
+        ),
         wrong="enrich:\n  - portabilling.get_account_info",
         right="enrich:\n  - portabilling.account_info",
     ),
@@ -59,8 +62,8 @@ _ALL = (
         code="NSPS206",
         title="an argument is missing",
         explanation=(
-            "An argument is required unless its name ends in `?` or it has a default. Without `with`, arguments come by name from "
-            "`map` (in an operation from `args`); with it, exactly those it names are given. Logins and probes get none."
+            "An argument is required unless its name ends in `?` or it has a default. Without `with`, arguments come by name "
+            "from `map` (in an operation from `args`); with it, exactly those it names are given. Logins and probes get none."
         ),
         wrong="map:\n  number: …\ndispatch:\n  - call: hss.sync    # needs imsi",
         right="map:\n  imsi: pb_data.sim_info.imsi\ndispatch:\n  - call: hss.sync",
@@ -76,8 +79,8 @@ _ALL = (
         code="NSPS208",
         title="a value that does not fit its argument",
         explanation=(
-            "A constant is refused by the argument's schema, also after the conversion that loses nothing. Text is a constant only "
-            "in single quotes: an expression in YAML text is otherwise a path."
+            "A constant is refused by the argument's schema, also after the conversion that loses nothing. Text is a constant "
+            "only in single quotes: an expression in YAML text is otherwise a path."
         ),
         wrong="with: {granted: \"'yes'\"}    # granted: {type: boolean}",
         right="with: {granted: true}",
@@ -85,7 +88,9 @@ _ALL = (
     Code(
         code="NSPS209",
         title="nothing sets this name",
-        explanation="vars.NAME is an entry of `map`, args.NAME an argument the operation declares. There is none of that name.",
+        explanation=(
+            "vars.NAME is an entry of `map`, args.NAME an argument the operation declares. There is none of that name."
+        ),
         wrong="map: {imsi: …}\nsearch: {imsi: vars.imsy}",
         right="map: {imsi: …}\nsearch: {imsi: vars.imsi}",
     ),
@@ -100,8 +105,8 @@ _ALL = (
         code="NSPS211",
         title="no such step",
         explanation=(
-            "A step sees `steps.ID.{verdict, case, status, result}` of the steps above it. `map`, `skip` and `search` come before "
-            "any step has run."
+            "A step sees `steps.ID.{verdict, case, status, result}` of the steps above it. `map`, `skip` and `search` come "
+            "before any step has run."
         ),
         wrong="when: steps.fuond.case == 'missing'",
         right="when: steps.found.case == 'missing'",
@@ -110,8 +115,8 @@ _ALL = (
         code="NSPS212",
         title="no enrichment sets this block",
         explanation=(
-            "pb_data.NAME is there when the pipeline asks for an enrichment of that name under `enrich`; also what an enrichment "
-            "itself reads must be asked for."
+            "pb_data.NAME is there when the pipeline asks for an enrichment of that name under `enrich`; also what an "
+            "enrichment itself reads must be asked for."
         ),
         wrong="enrich: [portabilling.sim_info]\nmap: {id: pb_data.account_info.id}",
         right="enrich: [portabilling.sim_info, portabilling.account_info]\nmap: {id: pb_data.account_info.id}",
@@ -144,8 +149,8 @@ _ALL = (
         code="NSPS216",
         title="`latest` loses what is read",
         explanation=(
-            "With `mode: latest` a newer event replaces those that wait. That is right where the state is read anew and only the "
-            "event's type and ids are used, and wrong where the event itself says what changed: that would be lost."
+            "With `mode: latest` a newer event replaces those that wait. That is right where the state is read anew and only "
+            "the event's type and ids are used, and wrong where the event itself says what changed: that would be lost."
         ),
         wrong="order: {key: …, mode: latest}\nmap: {status: data.variables.curr_status}",
         right="order: {key: …, mode: strict}\nmap: {status: data.variables.curr_status}",
@@ -154,8 +159,8 @@ _ALL = (
         code="NSPS217",
         title="only what changes nothing may be called here",
         explanation=(
-            "Enrichments and `probe` call operations with `read_only: true`, or made of such. It is never assumed: some GETs send "
-            "an SMS."
+            "Enrichments and `probe` call operations with `read_only: true`, or made of such. It is never assumed: some GETs "
+            "send an SMS."
         ),
         wrong="get_account:\n  request: {method: GET, path: /account}",
         right="get_account:\n  read_only: true\n  request: {method: GET, path: /account}",
