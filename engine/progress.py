@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
+from engine.canonical import canonical
 from engine.delivery import StepDone
 
 
 def arguments_sha(arguments: Any) -> str:
     """A hash of the arguments a call is made with, keys in any order."""
-    return hashlib.sha256(orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+    return hashlib.sha256(canonical(arguments)).hexdigest()[:32]
 
 
 def idempotency_key(seed: str, step: str, sha: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
+from engine.canonical import canonical
 
 
 def scalar_text(value: Any) -> str | None:
@@ -21,4 +21,4 @@ def scalar_text(value: Any) -> str | None:
 def key_text(value: Any) -> str:
     """The value as a key: a scalar as text, a list or an object as JSON with its keys in order."""
     text = scalar_text(value)
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode() if text is None else text
+    return canonical(value).decode() if text is None else text

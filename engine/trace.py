@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import orjson
 
 from engine.delivery import CallTrace, Ending, EnrichmentTrace, StepTrace, Trace
 from engine.masking import MASK, Masker
@@ -29,18 +28,23 @@ def encode(trace: Trace, ending: Ending | None, masker: Masker) -> bytes:
     data = masker.dumps(_told(trace, ending), trace.secrets)
     if len(data) <= MOST_BYTES:
         return data
-    clean = orjson.loads(data)
+    clean = json.loads(data)  # as the masker writes: orjson reads no integers beyond 64 bits
     for text_most, body_most in _LIMITS:
-        data = orjson.dumps(_Bounds(text_most, body_most).value(clean))
+        data = _dump(_Bounds(text_most, body_most).value(clean))
         if len(data) <= MOST_BYTES:
             return data
-    return orjson.dumps(_Bounds(200, 200).value(_outline(clean)))
+    return _dump(_Bounds(200, 200).value(_outline(clean)))
 
 
 def decode(data: bytes) -> dict[str, Any]:
     """What `encode` told: {v, ending, enrichments, pb_data, vars, skipped_by, search, steps}."""
-    found = orjson.loads(data)
+    found = json.loads(data)
     return found if isinstance(found, dict) else {}
+
+
+def _dump(value: Any) -> bytes:
+    """JSON, keys in the order they stand; a lone surrogate as its escape."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
 def _told(trace: Trace, ending: Ending | None) -> dict[str, Any]:
@@ -146,7 +150,7 @@ class _Bounds:
 
     def _member(self, name: str, value: Any) -> Any:
         if name in ("body", "json", "pb_data", "item", "vars") and isinstance(value, (Mapping, list)):
-            data = orjson.dumps(value)
+            data = _dump(value)
             if len(data) > self.body_most:
                 return _cut(data.decode(), self.body_most)
             if len(data) <= self.text_most:
