@@ -108,6 +108,7 @@ def _engine(path: str, begin: str, connections: int) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",  # a commit is on the disk when it returns
             "secure_delete=OFF",
+            "wal_autocheckpoint=4000",
             "temp_store=MEMORY",
             "cache_size=-16000",
         ):

@@ -125,13 +125,13 @@ deliveries = Table(
     _needed("suspect", Boolean),
     Index("to_look_at", "look_at"),
     Index("deliveries_event", "event_seq"),
-    Index("deliveries_owner", "owner"),
     sqlite_autoincrement=True,
 )
 _running = deliveries.c.state == RUNNING
 _waiting = deliveries.c.state == WAITING
 # NOT EXISTS alone lets two of one lane run on PostgreSQL: this index is the promise.
 Index("one_running_per_lane", deliveries.c.lane, unique=True, sqlite_where=_running, postgresql_where=_running)
+Index("deliveries_owner", deliveries.c.owner, sqlite_where=_running, postgresql_where=_running)
 Index(
     "lane_waiting",
     deliveries.c.lane,

@@ -7,15 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from engine.clock import VirtualClock
 from engine.errors import ClaimLost
-from engine.storage.store import Store
 from tests.storage.scene import Scene, delivered, event, failed, retry, routed, step, wait
-
-
-@pytest.fixture
-def scene(store: Store, clock: VirtualClock) -> Scene:
-    return Scene(store, clock)
 
 
 async def test_a_claim_carries_the_event_and_a_fence(scene: Scene) -> None:

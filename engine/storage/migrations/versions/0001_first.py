@@ -112,7 +112,7 @@ def _deliveries() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("deliveries_event", "deliveries", ["event_seq"])
-    op.create_index("deliveries_owner", "deliveries", ["owner"])
+    op.create_index("deliveries_owner", "deliveries", ["owner"], **only("state = 'running'"))
     op.create_index("lane_waiting", "deliveries", ["lane", "pos_time", "pos_event", "id"], **only("state = 'waiting'"))
     op.create_index("one_running_per_lane", "deliveries", ["lane"], unique=True, **only("state = 'running'"))
     op.create_index("to_look_at", "deliveries", ["look_at"])

@@ -1,0 +1,176 @@
+"""What the sweep finds, and what becomes of a dead process's deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from engine.storage.protocol import Hold, Look
+from tests.storage.scene import Scene, delivered, retry, routed
+
+
+async def looks(scene: Scene, limit: int = 500) -> list[int]:
+    return [look.delivery_id for look in await scene.store.look(scene.now, limit)]
+
+
+async def test_a_new_delivery_is_looked_at_when_its_hint_should_have_come(scene: Scene) -> None:
+    hinted = await scene.delivery()
+    unhinted = (await scene.accept(routed(scene.now), hinted=False)).delivery_ids[0]
+    assert await looks(scene) == [unhinted]
+    scene.later(5)
+    assert sorted(await looks(scene)) == [hinted, unhinted]
+
+
+async def test_a_look_moves_on_five_seconds_doubling_to_a_minute(scene: Scene) -> None:
+    one = await scene.delivery()
+    gaps = []
+    last = scene.now
+    for _ in range(7):
+        while not await looks(scene):
+            scene.later(1)
+        gaps.append((scene.now - last).total_seconds())
+        last = scene.now
+    assert gaps == [5, 5, 10, 20, 40, 60, 60]
+    await scene.finish(await scene.claimed(one), retry(scene.now + timedelta(seconds=300)))
+    scene.later(299)
+    assert await looks(scene) == []
+    scene.later(1)
+    assert await looks(scene) == [one]
+    scene.later(5)
+    assert await looks(scene) == [one]
+
+
+async def test_no_two_sweeps_look_at_one_row(scene: Scene) -> None:
+    for _ in range(10):
+        await scene.delivery()
+    scene.later(5)
+    first, second = await looks(scene, 6), await looks(scene, 6)
+    assert (len(first), len(second)) == (6, 4)
+    assert not set(first) & set(second)
+
+
+async def test_ten_thousand_blocked_lanes_do_not_starve_a_new_one(scene: Scene) -> None:
+    await accept_blocked(scene, 10_000)
+    scene.later(3600)
+    new = (await scene.accept(routed(scene.now, "new"), hinted=False)).delivery_ids[0]
+    seen: list[int] = []
+    for _ in range(25):
+        seen += await looks(scene)
+        if new in seen:
+            break
+    assert new in seen
+    assert len(seen) <= 10_500, "those behind a head are passed over"
+
+
+async def accept_blocked(scene: Scene, lanes: int) -> None:
+    """In each lane a head, and one behind it."""
+
+    async def one(lane: int) -> None:
+        await scene.accept(routed(scene.now, f"lane {lane}", at=0), hinted=False)
+        await scene.accept(routed(scene.now, f"lane {lane}", at=1), hinted=False)
+
+    await asyncio.gather(*(one(lane) for lane in range(lanes)))
+
+
+async def test_a_running_delivery_is_left_alone_while_its_owner_lives(scene: Scene) -> None:
+    await scene.beat()
+    one = await scene.claimed(await scene.delivery())
+    for _ in range(20):
+        scene.later(3)
+        await scene.beat()
+        assert await looks(scene) == []
+    await scene.finish(one, delivered())
+
+
+async def stalled(scene: Scene, delivery_id: int, alone: bool = False) -> Look:
+    """Claimed by a process that then dies."""
+    await scene.beat()
+    (claimed,) = await scene.claim(delivery_id, alone=alone)
+    scene.later(10.1)
+    (look,) = await scene.store.look(scene.now, 10)
+    assert look.stalled and look.fence == claimed.fence
+    return look
+
+
+async def test_what_a_dead_process_held_waits_again_as_a_suspect(scene: Scene) -> None:
+    one = await scene.delivery()
+    look = await stalled(scene, one)
+    assert await scene.store.release_stalled(look, scene.now) == "waiting"
+    assert await scene.claim(one) == [], "a suspect runs alone"
+    (again,) = await scene.claim(one, alone=True)
+    assert (again.suspect, again.crashes, again.attempts, again.fence) == (True, 0, 0, 2)
+    assert again.previous_ended_at == scene.now
+    (attempt,) = await scene.store.attempts(one)
+    assert attempt.ending == "unknown" and "outcome unknown: process one stopped" in attempt.reason
+
+
+async def test_an_owner_nobody_knows_is_dead(scene: Scene) -> None:
+    await scene.claimed(await scene.delivery())
+    scene.later(10)
+    assert [look.stalled for look in await scene.store.look(scene.now, 10)] == [True]
+
+
+async def test_three_crashes_alone_set_it_aside(scene: Scene) -> None:
+    one = await scene.delivery("a")
+    behind = await scene.delivery("a", at=1)
+    states = []
+    for crash in range(4):
+        look = await stalled(scene, one, alone=crash > 0)
+        states.append(await scene.store.release_stalled(look, scene.now))
+    assert states == ["waiting", "waiting", "waiting", "failed"]
+    assert len(await scene.store.attempts(one)) == 4
+    row = await scene.store.event(f"#{one}")
+    assert row and "set aside" in row.deliveries[0].reason
+    assert await scene.claim(behind), "its lane goes on"
+
+
+async def test_an_attempt_that_ends_clears_the_suspicion(scene: Scene) -> None:
+    one = await scene.delivery()
+    await scene.store.release_stalled(await stalled(scene, one), scene.now)
+    (claimed,) = await scene.claim(one, alone=True)
+    await scene.finish(claimed, retry(scene.now))
+    (again,) = await scene.claim(one)
+    assert (again.suspect, again.crashes, again.attempts) == (False, 0, 1)
+
+
+async def test_a_processed_one_is_interrupted(scene: Scene) -> None:
+    one = (await scene.accept(routed(scene.now), policy_off=True)).delivery_ids[0]
+    assert await scene.store.release_stalled(await stalled(scene, one), scene.now) == "failed"
+    row = await scene.store.event(f"#{one}")
+    assert row and row.deliveries[0].reason.startswith("interrupted")
+
+
+async def test_two_sweeps_release_it_once(scene: Scene) -> None:
+    look = await stalled(scene, await scene.delivery())
+    assert await scene.store.release_stalled(look, scene.now) == "waiting"
+    assert await scene.store.release_stalled(look, scene.now) is None
+
+
+async def test_a_process_that_woke_up_keeps_its_claim_until_another_has_it(scene: Scene) -> None:
+    look = await stalled(scene, await scene.delivery())
+    await scene.beat()
+    assert await scene.store.release_stalled(look, scene.now) is None
+
+
+async def test_a_process_that_leaves_is_forgotten_at_once(scene: Scene) -> None:
+    assert await scene.beat() == scene.now
+    assert [(owner.id, at) for owner, at in await scene.store.owners()] == [("one", scene.now)]
+    await scene.store.leave("one")
+    assert await scene.store.owners() == []
+
+
+@pytest.mark.parametrize("scope", ["all", "pipeline:wtl", "connector:wtl-hss"])
+async def test_lifting_a_hold_wakes_what_waited(scene: Scene, scope: str) -> None:
+    one = await scene.delivery()
+    later = await scene.claimed(await scene.delivery())
+    await scene.finish(later, retry(scene.now + timedelta(seconds=300)))
+    hold = Hold(scope=scope, kind="paused", by="ann", reason="maintenance", at=scene.now)
+    await scene.store.set_hold(hold)
+    assert await scene.store.holds() == [hold]
+    assert await looks(scene) == []
+    assert await scene.store.lift(scope, scene.now)
+    assert await looks(scene) == [one]
+    assert not await scene.store.lift(scope, scene.now)
+    assert await scene.store.holds() == []
