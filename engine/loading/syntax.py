@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -19,25 +19,44 @@ _QUOTED = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')""")
 _OPENERS = {"[": "]", "{": "}"}
 
 
+class _Spot(NamedTuple):
+    """A line and column, from 0, inside the file."""
+
+    line: int
+    column: int
+
+    def place(self, file: str) -> Place:
+        """The same, from 1."""
+        return Place(file, self.line + 1, self.column + 1)
+
+
 def syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     """The one message for what PyYAML or libyaml refused to read."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return _plain("this is not YAML", Place(file, 1, 1), (str(error).split("\n", 1)[0],))
     lines = text.split("\n")
-    mark, context = error.problem_mark, error.context_mark
-    here = lines[mark.line] if mark.line < len(lines) else ""
-    place = Place(file, mark.line + 1, mark.column + 1)
-    if "\t" in here[: len(here) - len(here.lstrip())]:
-        return _tab(here, file, mark.line)
-    for line, column in _suspects(error, lines):
-        found = unquoted(lines[line], line, column, file)
+    here = _inside(error.problem_mark, lines)
+    began = _inside(error.context_mark or error.problem_mark, lines)
+    while_doing, problem = error.context or "", error.problem or ""
+    if "\t" in lines[here.line][: len(lines[here.line]) - len(lines[here.line].lstrip())]:
+        return _tab(lines[here.line], file, here.line)
+    first = (began, here) if "anchor" in while_doing or "alias" in while_doing else (here, began)
+    for spot in first:
+        found = unquoted(lines[spot.line], spot.line, spot.column, file)
         if found:
             return found
-    if context is not None and "quoted scalar" in (error.context or ""):
-        return _quoted_scalar(error, lines, file)
-    if context is not None and "flow" in (error.context or ""):
-        return _flow(lines, context, mark, file)
-    return _indentation(error, lines, place)
+    if "quoted scalar" in while_doing:
+        return _quoted_scalar(lines, here if "escape" in problem else began, file, escape="escape" in problem)
+    if "flow" in while_doing:
+        return _flow(lines, here, file)
+    return _indentation(problem, lines, here, file)
+
+
+def _inside(mark: Any, lines: list[str]) -> _Spot:
+    """The mark, or the end of the file when it stands behind it."""
+    if mark.line < len(lines):
+        return _Spot(mark.line, min(mark.column, len(lines[mark.line])))
+    return _Spot(len(lines) - 1, len(lines[-1]))
 
 
 def expression_problem(text: str, file: str, line: int, column: int) -> Problem:
@@ -53,14 +72,6 @@ def value_after(text: str, event: Any) -> str:
     """What somebody wrote from where an event begins to the end of the value, on one line."""
     line = text.split("\n")[event.start_mark.line]
     return _in_flow(line, event.start_mark.column)
-
-
-def _suspects(error: yaml.MarkedYAMLError, lines: list[str]) -> list[tuple[int, int]]:
-    """Positions whose line may hold a value that had to be quoted: where it failed, then where that began."""
-    marks = [mark for mark in (error.problem_mark, error.context_mark) if mark is not None and mark.line < len(lines)]
-    if "anchor" in (error.context or "") or "alias" in (error.context or ""):
-        marks.reverse()
-    return [(mark.line, mark.column) for mark in marks]
 
 
 def unquoted(whole: str, line: int, column: int, file: str) -> Problem | None:
@@ -128,55 +139,60 @@ class _Value:
         )
 
 
-def _quoted_scalar(error: yaml.MarkedYAMLError, lines: list[str], file: str) -> Problem:
-    mark = error.problem_mark if "escape" in (error.problem or "") else error.context_mark
-    if mark is None:
-        return _plain("a quote is never closed", Place(file, 1, 1), ())
-    place = Place(file, mark.line + 1, mark.column + 1)
-    written = lines[mark.line][mark.column : mark.column + 2]
-    if mark is error.problem_mark:
+def _quoted_scalar(lines: list[str], spot: _Spot, file: str, *, escape: bool) -> Problem:
+    written = lines[spot.line][spot.column : spot.column + 2]
+    if escape:
         note = "in single quotes a backslash is itself:  '\\d+'"
-        return _plain(f"`{written}` is no escape of double quotes", place, (note,), 2)
-    return _plain(f"the quote {written[:1]} that opens here is never closed", place, ())
+        return _plain(f"`{written}` is no escape of double quotes", spot.place(file), (note,), 2)
+    return _plain(f"the quote {written[:1]} that opens here is never closed", spot.place(file), ())
 
 
-def _flow(lines: list[str], context: Any, mark: Any, file: str) -> Problem:
-    opener = lines[context.line][context.column : context.column + 1]
-    if opener not in _OPENERS:
-        opener = "{"
+def _flow(lines: list[str], here: _Spot, file: str) -> Problem:
+    opened = _unclosed(lines, here)
+    if opened is None:
+        return _plain("a bracket is missing or too many here", here.place(file), ())
+    opener = lines[opened.line][opened.column]
     closer = _OPENERS[opener]
-    if mark.line != context.line:
-        place = Place(file, context.line + 1, context.column + 1)
-        return _plain(f"`{opener}` opens here and is never closed with `{closer}`", place, ())
-    place = Place(file, mark.line + 1, mark.column + 1)
+    if here.line != opened.line or here.column >= len(lines[here.line].rstrip()):
+        return _plain(f"`{opener}` opens here and is never closed with `{closer}`", opened.place(file), ())
     note = f"inside {opener} {closer} quote a value that holds , [ ] {{ }}, or write it in block style"
-    return _plain(f"a comma or `{closer}` should stand here", place, (note,), code="NSPS131")
+    return _plain(f"a comma or `{closer}` should stand here", here.place(file), (note,), code="NSPS131")
 
 
-def _indentation(error: yaml.MarkedYAMLError, lines: list[str], place: Place) -> Problem:
-    here = lines[place.line - 1] if place.line <= len(lines) else ""
-    begin = Place(place.file, place.line, len(here) - len(here.lstrip()) + 1)
-    length = max(1, len(here.strip()))
-    before = lines[place.line - 2].strip() if place.line > 1 else ""
-    for line, text in ((place.line, here.strip()), (place.line - 1, before)):
-        glued = re.match(r"([a-z_?]+):(\S.*)", text)
+def _unclosed(lines: list[str], here: _Spot) -> _Spot | None:
+    """The innermost bracket that is open at a place."""
+    text = "\n".join([*lines[: here.line], lines[here.line][: here.column]])
+    text = _QUOTED.sub(lambda quoted: re.sub("[^\n]", " ", quoted[0]), text)
+    open_at: list[int] = []
+    for found in re.finditer(r"[\[\]{}]", text):
+        if found[0] in _OPENERS:
+            open_at.append(found.start())
+        elif open_at:
+            open_at.pop()
+    if not open_at:
+        return None
+    return _Spot(text.count("\n", 0, open_at[-1]), open_at[-1] - text.rfind("\n", 0, open_at[-1]) - 1)
+
+
+def _indentation(problem: str, lines: list[str], here: _Spot, file: str) -> Problem:
+    line, above = lines[here.line], lines[here.line - 1] if here.line else ""
+    for number, text in ((here.line, line), (here.line - 1, above)):
+        glued = re.match(r"\s*(?:- )?([A-Za-z_?]+):(\S.*)", text)
         if glued:
             note = f"write:  {glued[1]}: {glued[2]}"
-            spot = Place(place.file, line, lines[line - 1].find(":") + 1)
-            return _plain("a space is missing behind the colon", spot, (note,))
-    if re.fullmatch(r"[A-Za-z_][\w?-]*", before) and "':'" in _wanted(error):
-        spot = Place(place.file, place.line - 1, lines[place.line - 2].find(before) + 1)
-        return _plain(f"`{before}` has no colon", spot, (f"write:  {before}: …",), len(before))
-    if here.lstrip().startswith("- ") or "'-' indicator" in (error.problem or ""):
+            return _plain("a space is missing behind the colon", _Spot(number, glued.end(1)).place(file), (note,))
+    name = above.strip()
+    no_colon = "mapping values are not allowed" in problem or "':'" in problem
+    if no_colon and re.fullmatch(r"[A-Za-z_][\w?-]*", name):
+        spot = _Spot(here.line - 1, above.find(name))
+        return _plain(f"`{name}` has no colon", spot.place(file), (f"write:  {name}: …",), len(name))
+    begin = _Spot(here.line, len(line) - len(line.lstrip())).place(file)
+    length = max(1, len(line.strip()))
+    if line.lstrip().startswith("- ") or "'-' indicator" in problem:
         note = "the lines of a list all begin with `- ` in one column, those of a mapping never do"
         return _plain("a list and a mapping are mixed here", begin, (note,), length)
     note = "lines of one mapping begin in one column, what belongs to a field stands deeper than its name"
-    return _plain("this line does not fit what stands above it", begin, (note, f"YAML: {error.problem}"), length)
-
-
-def _wanted(error: yaml.MarkedYAMLError) -> str:
-    problem = error.problem or ""
-    return "':'" if "mapping values are not allowed" in problem else problem
+    return _plain("this line does not fit what stands above it", begin, (note, f"YAML: {problem}"), length)
 
 
 def _tab(line: str, file: str, number: int) -> Problem:

@@ -13,7 +13,7 @@ from engine.loading.quoting import quote
 from engine.loading.scalars import read_plain
 from engine.loading.schemas import Schema
 
-_PLAIN = re.compile(r"[A-Za-z/?][\w ./?@'()|!=$-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9/?][\w ./?@'()|!=$-]*")
 _TRUTH = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 

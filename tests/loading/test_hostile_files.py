@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.loading.source import MAX_BYTES, parse, read
 
@@ -86,3 +88,43 @@ def test_a_thousand_duplicate_keys_do_not_make_a_thousand_messages() -> None:
 
 def test_many_values_without_aliases_are_no_bomb() -> None:
     assert parse("a:\n" + "- x\n" * 30_000, "f.yaml").problems == ()
+
+
+PIECES = [
+    "a",
+    ": ",
+    ":",
+    "- ",
+    "\n",
+    "  ",
+    "\t",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "!",
+    "&x ",
+    "*x",
+    "'",
+    '"',
+    "|",
+    ">-",
+    "#",
+    "%",
+    "@",
+]
+PIECES += ["\\", "---\n", "<<", "?", " ", "1", "007", "é", "\r\n", "\ufeff", "\u2028", "\x00", "{{ x }}", "..."]
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+def test_whatever_a_file_holds_it_is_read_or_told_about_at_a_place_inside_it(text: str) -> None:
+    source = parse(text, "f.yaml")
+    assert (source.root is not None) or source.problems
+    lines = text.replace("\r\n", "\n").split("\n")
+    for problem in source.problems:
+        assert 1 <= problem.place.line <= len(lines)
+        assert 1 <= problem.place.column <= len(lines[problem.place.line - 1]) + 1
+        assert problem.length >= 1
+        assert problem.message
