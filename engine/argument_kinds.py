@@ -16,20 +16,17 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,29})(?:\.[0-9]{1,30})?")
 def converted(value: Any, schema: Mapping[str, Any]) -> Any:
     """`value` as `schema` wants it; `value` itself when it already is, or when converting would lose something."""
     wanted = schema.get("type")
+    if wanted.__class__ is str and value.__class__ is _CLASSES.get(wanted):
+        return value  # the usual case
     if isinstance(value, list):
         return _elements(value, schema.get("items"))
     if isinstance(value, Mapping):
         return _members(value, schema.get("properties"))
-    if wanted is None or value is None:
+    kinds = [wanted] if isinstance(wanted, str) else wanted or ()
+    if value is None or any(_is(value, kind) for kind in kinds):
         return value
-    kinds = [wanted] if isinstance(wanted, str) else wanted
-    if any(_is(value, kind) for kind in kinds):
-        return value
-    for kind in kinds:
-        found = _CONVERSIONS[kind](value) if kind in _CONVERSIONS else None
-        if found is not None:
-            return found
-    return value
+    found = (_CONVERSIONS[kind](value) for kind in kinds if kind in _CONVERSIONS)
+    return next((one for one in found if one is not None), value)
 
 
 def _elements(values: list[Any], schema: Any) -> list[Any]:
@@ -69,6 +66,8 @@ def _to_number(value: Any) -> int | float | None:
 def _to_boolean(value: Any) -> bool | None:
     return {"true": True, "false": False}.get(value) if isinstance(value, str) else None
 
+
+_CLASSES: dict[str, type] = {"string": str, "integer": int, "boolean": bool}
 
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "string": scalar_text,

@@ -35,14 +35,16 @@ class Track:
     calls: list[CallTrace] | None = None
     traces: list[StepTrace] | None = None
 
-    def leg(self, step: Step, more: bool, calls: list[CallTrace]) -> Leg:
-        """The leg of one step of this run."""
+    def leg(self, step: Step, scope: Scope, more: bool, calls: list[CallTrace]) -> Leg:
+        """The leg of one step of this run, for the item in `scope` if there is one."""
         path = f"{self.above}/{step.id}" if self.above else step.id
         return Leg(
             path=path,
             calls=calls,
             more=more or self.more,
             repeated=self.repeated or step.for_each is not None,
+            item=scope["item"],
+            index=scope["index"],
             cache_s=self.cache_s,
         )
 
@@ -121,7 +123,7 @@ async def _once_through(step: Step, scope: Scope, track: Track, more: bool, perf
     calls: list[CallTrace] = [] if track.calls is None else track.calls
     trace = _trace(step, scope, track, None, calls)
     try:
-        verdict = await _verdict(step, scope, track.leg(step, more, calls), perform)
+        verdict = await _verdict(step, scope, track.leg(step, scope, more, calls), perform)
     except (OursFailed, Wait) as problem:
         if trace is not None:
             trace.reason = str(problem)
@@ -134,7 +136,7 @@ async def _once_through(step: Step, scope: Scope, track: Track, more: bool, perf
 async def _verdict(step: Step, scope: Scope, leg: Leg, perform: Perform) -> Verdict:
     if step.when is not None and not holds(step.when.evaluate(scope)):
         return Verdict(kind="skip", reason=SKIPPED_BY_WHEN)
-    verdict = await perform(step, scope, replace(leg, item=scope["item"], index=scope["index"]))
+    verdict = await perform(step, scope, leg)
     if verdict.stops and step.optional:
         return replace(verdict, kind="skip", reason=f"optional: {verdict.reason}", result=None, answer=None)
     return verdict

@@ -72,8 +72,8 @@ class Receive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPhase:
-    """Delays `first_s`, times `factor` each, at most `max_s`. It ends when the nominal delays sum to `for_s`, or after
-    `attempts` delays, whichever is said."""
+    """Delays `first_s`, times `factor` each, at most `max_s`. It ends before a delay that would bring the sum of the nominal
+    ones above `for_s`, or after `attempts` attempts (in `main` the very first counts too), whichever is said."""
 
     first_s: float
     factor: float
