@@ -17,7 +17,7 @@ CODES: dict[str, Code] = {
     ),
     "NSPS102": Code(
         code="NSPS102",
-        title="the same name twice",
+        title="the same field twice",
         explanation="Other YAML readers silently take the last of two; which one was meant, only the author knows.",
         wrong="timeout: 5s\ntimeout: 30s",
         right="timeout: 30s",
