@@ -6,6 +6,7 @@ import asyncio
 import base64
 import time
 from dataclasses import dataclass, field
+from typing import cast
 
 import httptools
 
@@ -29,8 +30,7 @@ class Connection(asyncio.Protocol):
     """One kept connection; `post` returns the status."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self.answer: asyncio.Future[int] | None = None
 
     def data_received(self, data: bytes) -> None:

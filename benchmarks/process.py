@@ -15,8 +15,8 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 class Child:
     """A started process; `cpu_s` and `rss_mib` are read from /proc."""
 
-    def __init__(self, *command: str, cwd: Path, env: dict[str, str] | None = None) -> None:
-        self.log = (cwd / f"{Path(command[0]).name}.log").open("ab")
+    def __init__(self, *command: str, cwd: Path, log: Path, env: dict[str, str] | None = None) -> None:
+        self.log = log.open("ab")
         full = {**os.environ, **(env or {})}
         self.process = subprocess.Popen(command, cwd=cwd, env=full, stdout=self.log, stderr=self.log)
 

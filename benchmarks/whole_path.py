@@ -51,9 +51,9 @@ def running(delay_s: float = 0.0) -> Iterator[Running]:
     with tempfile.TemporaryDirectory() as name:
         folder, port, mock_port = Path(name), free_port(), free_port()
         write_project(folder)
-        mock = Child(sys.executable, "-m", "benchmarks.mock", str(mock_port), str(delay_s), cwd=Path.cwd())
+        mock = Child(sys.executable, "-m", "benchmarks.mock", str(mock_port), str(delay_s), cwd=Path.cwd(), log=folder / "mock.log")
         env = {"MOCK_URL": f"http://127.0.0.1:{mock_port}", "ESPF_PASSWORD": "bench", "NSPS_LOG": "warning"}
-        nsps = Child(NSPS, "run", "--port", str(port), cwd=folder, env=env)
+        nsps = Child(NSPS, "run", "--port", str(port), cwd=folder, log=folder / "nsps.log", env=env)
         try:
             wait_ready(port)
             yield Running(nsps=nsps, mock=mock, port=port, store=folder / "var" / "nsps.db")
