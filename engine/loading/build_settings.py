@@ -8,6 +8,7 @@ from typing import Final, Literal
 from engine.loading.draft import Draft, items, members, number, text, texts, whole
 from engine.loading.durations import duration_s, size_bytes
 from engine.loading.node import Node
+from engine.retry import POLICIES
 from engine.settings import (
     Credential,
     CustomCredential,
@@ -25,24 +26,7 @@ from engine.settings import (
 
 Off = Callable[[tuple[str, ...]], str | None]
 
-MINUTE: Final = 60.0
-HOUR: Final = 3600.0
 DAY: Final = 86400.0
-
-BUILT_IN: Final[dict[str, RetryPolicy]] = {
-    "standard": RetryPolicy(
-        name="standard",
-        main=RetryPhase(first_s=5.0, factor=2.0, max_s=10 * MINUTE, for_s=DAY),
-        long=RetryPhase(first_s=HOUR, factor=2.0, max_s=DAY, for_s=30 * DAY),
-    ),
-    # PortaOne's: 100 attempts, so 99 delays of 1 to 10 min; then 1, 2, 4, 8, 16, 24 h … for a month (domain.md 4.6)
-    "nsps": RetryPolicy(
-        name="nsps",
-        main=RetryPhase(first_s=MINUTE, factor=2.0, max_s=10 * MINUTE, attempts=99),
-        long=RetryPhase(first_s=HOUR, factor=2.0, max_s=DAY, for_s=30 * DAY),
-    ),
-    "none": RetryPolicy(name="none"),
-}
 
 
 def build_settings(draft: Draft, root: Node, off: Off) -> Settings:
@@ -57,7 +41,7 @@ def build_settings(draft: Draft, root: Node, off: Off) -> Settings:
         store=text(root.get("store")) or "sqlite:///var/nsps.db",
         queue=text(root.get("queue")) or "embedded",
         retry=text(root.get("retry")) or "standard",
-        retries={**BUILT_IN, **own},
+        retries={**POLICIES, **own},
         keep=_keep(draft, root.get("keep")),
         in_flight=_in_flight(root.get("in_flight")),
         config={key: node.plain() for key, node in members(root.get("config")).items()},
@@ -123,21 +107,19 @@ def _policy(draft: Draft, name: str, node: Node) -> RetryPolicy:
     main, long = node.get("main"), node.get("long")
     return RetryPolicy(
         name=name,
-        main=_phase(draft, main, before=1) if main is not None else None,
-        long=_phase(draft, long, before=0) if long is not None else None,
+        main=_phase(draft, main) if main is not None else None,
+        long=_phase(draft, long) if long is not None else None,
     )
 
 
-def _phase(draft: Draft, node: Node, before: int) -> RetryPhase:
-    """`attempts: N` counts attempts; the first of all has no delay `before` it."""
-    attempts = whole(node.get("attempts"))
+def _phase(draft: Draft, node: Node) -> RetryPhase:
     first_s = draft.quantity(node.get("first"), duration_s, 5.0)
     return RetryPhase(
         first_s=first_s,
         factor=float(number(node.get("factor")) or 2.0),
         max_s=max(first_s, draft.quantity(node.get("max"), duration_s, DAY)),
         for_s=draft.quantity(node.get("for"), _optional_duration, None),
-        attempts=attempts - before if attempts is not None else None,
+        attempts=whole(node.get("attempts")),
     )
 
 

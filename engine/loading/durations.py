@@ -8,7 +8,7 @@ from typing import Final
 SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 BYTES: Final = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
-_NUMBER: Final = r"(\d+(?:\.\d+)?)"
+_NUMBER: Final = r"([0-9]+(?:\.[0-9]+)?)"
 _DURATION: Final = re.compile(_NUMBER + r"(ms|s|m|h|d)")
 _RATE: Final = re.compile(_NUMBER + r"/(s|m|h|d)")
 _SIZE: Final = re.compile(_NUMBER + r"(B|KiB|MiB|GiB)")

@@ -12,6 +12,7 @@ from engine.loading.lint_arguments import check_arguments
 from engine.loading.project import Part, Project
 from engine.loading.read_only import read_only_throughout
 from engine.pipeline import Pipeline
+from engine.retry import POLICIES
 
 _ROLES: Final = {
     "login": "`login`",
@@ -173,7 +174,7 @@ def check_retries_named(project: Project) -> None:
     if project.settings is None:
         return
     own = project.settings.root.get("retries")
-    for name in ("standard", "nsps", "none"):
+    for name in POLICIES:
         node = own.get(name) if own is not None else None
         if node is not None:
             project.findings.error(
