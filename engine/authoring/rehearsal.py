@@ -12,7 +12,7 @@ from engine.authoring.example_event import read_event
 from engine.authoring.script import Script
 from engine.catalog import Catalog
 from engine.clock import VirtualClock
-from engine.delivery import FINAL, Trace
+from engine.delivery import FINAL, Ending, Trace
 from engine.exchange import Exchange
 from engine.masking import Masker
 from engine.receiving.arrival import espf_arrival
@@ -49,8 +49,16 @@ class Seen:
         }
 
 
-def _no_trace(*_: Any) -> bytes:
-    return b"{}"
+class Unwritten:
+    """Writes nothing of an attempt: a rehearsal reads the endings themselves."""
+
+    def trace(self, _: Ending, /) -> bytes:
+        """An empty trace."""
+        return b"{}"
+
+    def replies(self, _: Ending, /) -> bytes:
+        """No replies."""
+        return b""
 
 
 class Rehearsal:
@@ -71,7 +79,7 @@ class Rehearsal:
             catalog=catalog,
             store=store,
             send=self._exchange.send,
-            encode=_no_trace,
+            encode=Unwritten(),
             clock=clock,
             heartbeat=self._heartbeat,
         )
