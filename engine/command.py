@@ -15,6 +15,8 @@ import orjson
 
 from engine.authoring.report import render_report
 from engine.errors import ConfigurationRefused, NspsError, SchemaMismatch, StoreUnavailable, WrongUse
+from engine.log import set_up_log
+from engine.masking import Masker
 from engine.terminal import say, state
 
 T = TypeVar("T")
@@ -22,6 +24,7 @@ T = TypeVar("T")
 
 def ending_well(commands: Callable[[], Any]) -> None:
     """Runs the command line; exits with its code. An error of any kind is a message, never a traceback."""
+    set_up_log(Masker(), level="ERROR")  # commands say what they did; `nsps run` sets up its own log
     try:
         commands()
     except ConfigurationRefused as refused:
