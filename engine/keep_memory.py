@@ -47,6 +47,8 @@ class MemoryKeep:
     async def intend(self, once: OnceKey, /) -> OnceNote:
         """Notes the intent, unless it was noted before; says which."""
         note = self._notes.notes.get(once)
+        if note is not None and note.state == "intended" and self._state(note) == "unknown":
+            note.state = "unknown"
         if note is None:
             self._notes.notes[once] = _Note("intended", self._delivery_id, self._now())
             return OnceNote(state="mine", delivery_id=self._delivery_id, at=self._now())
@@ -59,8 +61,12 @@ class MemoryKeep:
         return "busy" if note.state == "intended" and others else "unknown"
 
     async def settle(self, once: OnceKey, state: Literal["done", "dropped", "unknown"], result: Any = None, /) -> None:
-        """Says what became of the intent."""
+        """Says what became of the intent, as the store does: nothing undoes `done`, and of another delivery's notes only
+        an unknown one is dropped, for a person told it to."""
+        note = self._notes.notes.get(once)
         if state == "dropped":
-            self._notes.notes.pop(once, None)
-        else:
-            self._notes.notes[once] = _Note(state, self._delivery_id, self._now(), result)
+            if note and note.state != "done" and (note.delivery_id == self._delivery_id or note.state == "unknown"):
+                del self._notes.notes[once]
+        elif note is None or note.state != "done":
+            holder = note.delivery_id if note else self._delivery_id
+            self._notes.notes[once] = _Note(state, holder, self._now(), result)

@@ -39,7 +39,7 @@ class Once:
     async def _noted(self, key: OnceKey) -> Verdict | None:
         """Notes the intent. None: go on; else what stands in the call's place."""
         note = await self.keep.intend(key)
-        if note.state != "mine" and key.step in self.work.resend and note.delivery_id != self.work.delivery_id:
+        if note.state == "unknown" and key.step in self.work.resend and note.delivery_id != self.work.delivery_id:
             await self.keep.settle(key, "dropped")  # a person said to send it again: once, by this delivery
             note = await self.keep.intend(key)
         if note.state == "busy":

@@ -189,10 +189,17 @@ async def test_a_person_may_resend_what_is_unknown_once() -> None:
     assert (await case.ends(resend=frozenset({"sms"}))).kind == "delivered"
 
 
-async def test_a_person_may_resend_what_was_done() -> None:
+async def test_what_is_known_to_be_done_is_not_sent_again_even_if_told() -> None:
     case = Case()
     await case.ends()
-    assert ((await case.ends(resend=frozenset({"sms"}))).kind, case.sent) == ("delivered", 2)
+    assert ((await case.ends(resend=frozenset({"sms"}))).kind, case.sent) == ("skipped", 1)
+
+
+async def test_after_a_kill_a_person_may_resend() -> None:
+    case = Case(ClaimLost("killed here"), {})
+    with pytest.raises(ClaimLost):
+        await case.ends()
+    assert (await case.ends(resend=frozenset({"sms"}))).kind == "delivered"
 
 
 async def test_a_person_may_say_that_it_is_done() -> None:
