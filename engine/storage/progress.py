@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Connection, Text, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, Text, bindparam, delete, func, insert, or_, select, update
 
 from engine.delivery import OnceKey, OnceNote, StepDone
 from engine.errors import ClaimLost, NspsError
@@ -148,14 +148,22 @@ def settle_group(connection: Connection, settled: Sequence[Settled]) -> Sequence
 
 
 def _settle(connection: Connection, settled: Settled) -> None:
-    """A late `done` counts even when the claim is lost: the call happened. Another's note is not dropped."""
-    mine = (*_is(settled.once), once.c.delivery_id == settled.delivery_id)
     if settled.state == "dropped":
-        connection.execute(delete(once).where(*mine, once.c.state != "done"))
+        _drop(connection, settled)
         return
+    # A late `done` counts even when the claim is lost, for the call happened; nothing undoes it.
     values = {"state": settled.state, "at": micros(settled.now), "result": to_json(settled.result)}
     undone = () if settled.state == "done" else (once.c.state != "done",)
     written = connection.execute(update(once).where(*_is(settled.once), *undone).values(**values)).rowcount
     if not written and settled.state == "done":
         intent = Intent(settled.once, settled.delivery_id, 0, settled.now)
         connection.execute(insert(once), {**_row(settled.once, intent, "done"), "result": values["result"]})
+
+
+def _drop(connection: Connection, settled: Settled) -> None:
+    """Its holder drops a note that is not done; another delivery only an unknown one, for a person told it to, and only
+    while it runs: a process that wakes up late must not drop the note of whoever took its place."""
+    whose = once.c.delivery_id == settled.delivery_id
+    if _holders(connection, [settled.delivery_id]):
+        whose = or_(whose, once.c.state == "unknown")
+    connection.execute(delete(once).where(*_is(settled.once), once.c.state != "done", whose))
