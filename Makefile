@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint types contracts unit format bench lock clean
+.PHONY: install demo test lint types contracts unit format docs bench lock clean
 
 install: $(STAMP)
 
@@ -42,6 +42,10 @@ unit: install
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The parts of docs/ that are written from the code.
+docs: install
+	@$(BIN)/python -m engine.authoring.reference docs
 
 bench: install
 	$(BIN)/python -m benchmarks
