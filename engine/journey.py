@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.arguments import given
 from engine.call import Caller
+from engine.catalog import Catalog
 from engine.connector import Enrichment
 from engine.delivery import Ending, EnrichmentTrace, Keep, Trace, Work
 from engine.dispatch import Run, Track, run_steps
@@ -16,11 +17,13 @@ from engine.envelope import envelope, iso
 from engine.errors import OursFailed, Wait
 from engine.leg import Leg
 from engine.map import known_search_keys, map_facts, search_keys
+from engine.masking import Masker
 from engine.once import Once
 from engine.pipeline import Ask
 from engine.progress import Progress
 from engine.request import Send
 from engine.verdict import Verdict
+from engine.worked_out import WorkedOut
 
 
 async def journey(work: Work, send: Send, keep: Keep) -> Ending:
@@ -39,7 +42,19 @@ async def journey(work: Work, send: Send, keep: Keep) -> Ending:
     caller.forget_items_left_out([name for name, seen in scope["steps"].items() if seen["verdict"] in ("ok", "skip")])
     if not trace.search:  # it ended before all was mapped; people still look for it
         trace.search = known_search_keys(work.pipeline, scope)
-    return replace(ending, trace=trace, done=caller.progress.all())
+    return replace(ending, reason=_shown(ending.reason, caller), trace=trace, done=caller.progress.all())
+
+
+def _shown(reason: str, caller: Caller) -> str:
+    """The reason without secrets: systems like to repeat what they were sent, and reasons are read by many."""
+    return _maskers(caller.work.catalog).text(reason, caller.trace.secrets) if reason else ""
+
+
+def _masker(catalog: Catalog) -> Masker:
+    return Masker(catalog.secrets)
+
+
+_maskers = WorkedOut(_masker)
 
 
 def _scope(work: Work) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -169,6 +170,17 @@ async def test_the_facts_of_an_envelope_go_straight_to_map() -> None:
         here, event=event(source="nsps", facts={"account": {"imsi": "001010000000017", "number": "1"}})
     )
     assert (ending.kind, here.sent("get_account")) == ("delivered", [])
+
+
+async def test_a_reason_never_tells_a_secret_though_a_system_repeats_it() -> None:
+    echo = operation("echo", argument("ki", secret=True))
+    here = World(echo={"status": 400, "body": {"error": "Ki deadbeef01 refused for client-password-9"}})
+    known = replace(
+        catalog(connector(echo), pipeline(step("echo", with_={"ki": "'deadbeef01'"}))),
+        secrets=frozenset({"client-password-9"}),
+    )
+    ending = await Delivery(known, here).attempt()
+    assert ending.reason == "HTTP 400 from sys.echo: Ki *** refused for ***"
 
 
 # --- whatever comes ---------------------------------------------------------------------------------------------------
