@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from engine.authoring.concealing import conceal, literal_secrets
+from engine.authoring.concealing import conceal, literal_secrets, without_literals
 from engine.authoring.report_formats import as_github, as_json, as_junit, as_sarif
 from engine.authoring.report_text import as_text
 from engine.authoring.reported import Reported
@@ -38,12 +38,16 @@ def render_report(
     """
     if form not in FORMATS:
         raise WrongUse(f"there is no format `{form}`; there are {', '.join(FORMATS)}")
-    hidden = {file: frozenset(secrets) | literal_secrets(text) for file, text in texts.items()}
-    shown = [_without_secrets(problem, hidden.get(problem.place.file, frozenset(secrets))) for problem in problems]
+    told = {problem.place.file for problem in problems}
+    hidden = {file: frozenset(secrets) | literal_secrets(texts.get(file, "")) for file in told}
+    shown = [_without_secrets(problem, hidden[problem.place.file]) for problem in problems]
     return FORMATS[form](
         Reported(
             problems=sorted(dict.fromkeys(shown), key=_position),
-            texts={file: conceal(text, hidden[file]) for file, text in texts.items()},
+            texts={
+                file: conceal(without_literals(text), hidden[file]) if file in told else text
+                for file, text in texts.items()
+            },
             files=len(texts) if files is None else files,
             colour=colour,
         )

@@ -11,7 +11,7 @@ import yaml
 from engine.loading.node import Kind, Node, Style
 from engine.loading.offsets import Position, walk
 from engine.loading.quoting import quote
-from engine.loading.scalars import read_plain
+from engine.loading.scalars import Scalar, read_plain
 from engine.loading.syntax import expression_problem, unquoted, value_after
 from engine.place import Place
 from engine.problem import Problem
@@ -57,9 +57,9 @@ class Builder:
             raise Stop(self._problem("NSPS125", "a second document begins here; a file holds one", event, 3, notes))
         return root
 
-    def _node(self, event: Any, depth: int) -> Node:
+    def _node(self, event: Any, depth: int, key: Place | None = None) -> Node:
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
+            return replace(self._alias(event), key_place=key)
         if event.tag is not None and not self._harmless_tag(event):
             raise Stop(self._tag(event))
         if depth > MAX_DEPTH:
@@ -67,18 +67,18 @@ class Builder:
         before = self._built + self._repeated
         if event.anchor:
             self._anchors[event.anchor] = None
-        node = self._unanchored(event, depth)
+        node = self._unanchored(event, depth, key)
         self._built += 1
         if event.anchor:
             self._anchors[event.anchor] = (node, self._built + self._repeated - before)
         return node
 
-    def _unanchored(self, event: Any, depth: int) -> Node:
+    def _unanchored(self, event: Any, depth: int, key: Place | None) -> Node:
         if isinstance(event, yaml.ScalarEvent):
-            return self._scalar(event)
+            return self._scalar(event, key)
         if isinstance(event, yaml.SequenceStartEvent):
-            return self._list(event, depth)
-        return self._map(event, depth)
+            return self._list(event, depth, key)
+        return self._map(event, depth, key)
 
     def _alias(self, event: Any) -> Node:
         name = event.anchor
@@ -97,25 +97,27 @@ class Builder:
             raise Stop(self._problem("NSPS127", message, event, None, ("write the values out",)))
         return node
 
-    def _list(self, event: Any, depth: int) -> Node:
+    def _list(self, event: Any, depth: int, key: Place | None) -> Node:
         items: list[Node] = []
         while not isinstance(following := next(self._events), yaml.SequenceEndEvent):
             items.append(self._node(following, depth + 1))
-        return Node(kind="list", value=items, place=self._place(event), length=self._span(event, following))
+        length = self._span(event, following)
+        return Node(kind="list", value=items, place=self._place(event), length=length, key_place=key)
 
-    def _map(self, event: Any, depth: int) -> Node:
+    def _map(self, event: Any, depth: int, own_key: Place | None) -> Node:
         members: dict[str, Node] = {}
         while not isinstance(following := next(self._events), yaml.MappingEndEvent):
             key, key_place = self._key(following)
             value = next(self._events)
             if event.flow_style:
                 self._check_pair(following, value)
-            node = replace(self._node(value, depth + 1), key_place=key_place)
+            node = self._node(value, depth + 1, key_place)
             if key in members:
                 self._duplicate(key, key_place, members[key].key_place)
             else:
                 members[key] = node
-        return Node(kind="map", value=members, place=self._place(event), length=self._span(event, following))
+        length = self._span(event, following)
+        return Node(kind="map", value=members, place=self._place(event), length=length, key_place=own_key)
 
     def _key(self, event: Any) -> tuple[str, Place]:
         if not isinstance(event, yaml.ScalarEvent):
@@ -158,7 +160,7 @@ class Builder:
         found = unquoted(self.text.split("\n")[line], line, column, self.file)
         raise Stop(found or self._problem("NSPS131", message, key, None, notes))
 
-    def _scalar(self, event: Any) -> Node:
+    def _scalar(self, event: Any, key: Place | None) -> Node:
         style = _STYLES.get(event.style, "plain")
         raw = self.text[event.start_mark.index : event.end_mark.index]
         raw_place = self._place(event)
@@ -169,10 +171,23 @@ class Builder:
             scalar = read_plain(event.value)
             kind, value = scalar.kind, scalar.value
             if scalar.loss:
-                notes = (f"quote it: {quote(event.value)}",)
-                self._report(self._problem("NSPS103", f"{event.value}: {scalar.loss}", event, len(raw), notes))
+                self._report(self._ambiguous(event, scalar, len(raw)))
         place, length = self._content(raw, raw_place, style)
-        return Node(kind=kind, value=value, place=place, length=length, style=style, raw=raw, raw_place=raw_place)
+        return Node(
+            kind=kind,
+            value=value,
+            place=place,
+            length=length,
+            key_place=key,
+            style=style,
+            raw=raw,
+            raw_place=raw_place,
+        )
+
+    def _ambiguous(self, event: Any, scalar: Scalar, length: int) -> Problem:
+        number = f"; where a number is meant, write {scalar.instead}" if scalar.instead else ""
+        notes = (f"quote it: {quote(event.value)}{number}",)
+        return self._problem("NSPS103", f"{event.value}: {scalar.loss}", event, length, notes)
 
     def _content(self, raw: str, start: Place, style: Style) -> tuple[Place, int]:
         """Where the first line of the content is, and how long."""

@@ -21,11 +21,13 @@ EXACT = 2**53  # beyond it, readers of JSON that use doubles change the number (
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """An unquoted scalar. `loss` says what reading it as a number would do to it; empty: nothing."""
+    """An unquoted scalar. `loss` says what reading it as a number would do to it; empty: nothing. `instead` is how to
+    write the number, where it is the same one."""
 
     kind: Kind
     value: Any
     loss: str = ""
+    instead: str = ""
 
 
 def read_plain(text: str) -> Scalar:
@@ -42,7 +44,7 @@ def read_plain(text: str) -> Scalar:
     if text[0] not in "-+.0123456789" or not _LIKE_A_NUMBER.fullmatch(text):
         return Scalar("text", text)
     loss = _loss(text)
-    return Scalar("text", text, loss) if loss else Scalar("number", _number(text))
+    return Scalar("text", text, loss, _instead(text)) if loss else Scalar("number", _number(text))
 
 
 def _number(text: str) -> int | float:
@@ -62,6 +64,14 @@ def _loss(text: str) -> str:
     if repr(float(text)) != text:
         return f"as a number it becomes {float(text)!r}"
     return ""
+
+
+def _instead(text: str) -> str:
+    """The same decimal number in the form that stays as it is: 1.5 of 1.50, 1000.0 of 1e3."""
+    if len(text) > 17 or _JSON_INTEGER.fullmatch(text) or not _JSON_NUMBER.fullmatch(text):
+        return ""
+    number = repr(float(text))
+    return number if _JSON_NUMBER.fullmatch(number) else ""
 
 
 def _integer_loss(text: str) -> str:

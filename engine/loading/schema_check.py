@@ -17,7 +17,7 @@ _OF_A_VALUE = ("NSPS107", "NSPS108", "NSPS110")  # say nothing new about a value
 def check_schema(source: Source, schema_name: str) -> list[Problem]:
     """Everything in the file that does not fit the schema (`nsps`, `connector`, `pipeline` or `test`), by line.
 
-    Empty when it fits, and when the file could not be read: `source.problems` says why.
+    Empty when it fits, and when the file could not be read. What `source.problems` says already is not said again.
     """
     if source.root is None:
         return []
@@ -33,6 +33,8 @@ def check_schema(source: Source, schema_name: str) -> list[Problem]:
         for problem in _explain(failure_of(error, root), root, finder):
             if problem not in problems:
                 problems.append(problem)
+    told = {problem.place for problem in source.problems}
+    problems = [problem for problem in problems if problem.place not in told]
     return sorted(_one_per_cause(problems), key=lambda problem: (problem.place.line, problem.place.column))
 
 

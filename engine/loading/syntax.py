@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import yaml
@@ -13,7 +13,7 @@ from engine.place import Place
 from engine.problem import Problem
 
 _VALUE = re.compile(
-    r"""(?P<head>\s*(?:-\s+)*(?:(?P<key>[^\s'"\[{#:][^:#]*|"[^"]*"|'[^']*')\s*:(?=\s)|-)\s+)(?P<value>\S.*)"""
+    r"""(?P<head>\s*(?:-\s+)*(?:(?P<key>[^\s'"\[{#:,-][^:#\[{]*|"[^"]*"|'[^']*')\s*:(?=\s)|-)\s+)(?P<value>\S.*)"""
 )
 _QUOTED = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')""")
 _OPENERS = {"[": "]", "{": "}"}
@@ -37,19 +37,41 @@ def syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     lines = text.split("\n")
     here = _inside(error.problem_mark, lines)
     began = _inside(error.context_mark or error.problem_mark, lines)
-    while_doing, problem = error.context or "", error.problem or ""
-    if "\t" in lines[here.line][: len(lines[here.line]) - len(lines[here.line].lstrip())]:
+    indentation = lines[here.line][: len(lines[here.line]) - len(lines[here.line].lstrip())]
+    if "\t" in indentation:
         return _tab(lines[here.line], file, here.line)
-    first = (began, here) if "anchor" in while_doing or "alias" in while_doing else (here, began)
-    for spot in first:
+    special = re.search("anchor|alias", error.context or "")
+    for spot in (began, here) if special else (here, began):
         found = unquoted(lines[spot.line], spot.line, spot.column, file)
         if found:
             return found
-    if "quoted scalar" in while_doing:
-        return _quoted_scalar(lines, here if "escape" in problem else began, file, escape="escape" in problem)
-    if "flow" in while_doing:
+    return _unfinished(error, lines, (began, here), file) or _indentation(error.problem or "", lines, here, file)
+
+
+def _unfinished(error: yaml.MarkedYAMLError, lines: list[str], spots: tuple[_Spot, _Spot], file: str) -> Problem | None:
+    """The problem of a quote, bracket or name that something is missing behind."""
+    (began, here), doing, problem = spots, error.context or "", error.problem or ""
+    if "quoted scalar" in doing:
+        escape = "escape" in problem
+        return _quoted_scalar(lines, here if escape else began, file, escape=escape)
+    if "flow" in doing:
         return _flow(lines, here, file)
-    return _indentation(problem, lines, here, file)
+    if "could not find expected ':'" in problem:
+        return _no_colon(lines, began, file)
+    if "mapping values are not allowed" in problem and here.line:
+        return _no_colon(lines, _Spot(here.line - 1, 0), file)
+    return None
+
+
+def _no_colon(lines: list[str], spot: _Spot, file: str) -> Problem | None:
+    """The problem of a line that is a field without its colon."""
+    line = _without_comment(lines[spot.line])
+    field = re.fullmatch(r"\s*(?:- )?([A-Za-z_][\w?-]*)(?:[ \t]+(\S.*))?", line)
+    if not field or ": " in line or line.endswith(":"):
+        return None
+    note = f"write:  {field[1]}: {field[2] or '…'}"
+    place = _Spot(spot.line, field.start(1)).place(file)
+    return _plain(f"`{field[1]}` has no colon", place, (note,), len(field[1]))
 
 
 def _inside(mark: Any, lines: list[str]) -> _Spot:
@@ -85,8 +107,15 @@ def unquoted(whole: str, line: int, column: int, file: str) -> Problem | None:
     if column < len(whole) and whole[column] in "!&*@`%" and value[0] in "[{":
         return _Value(_in_flow(whole, column), file, line, column).must_be_quoted()
     if value[0] not in "'\"[{|>" and re.search(r":(?:\s|$)", value):
-        return _Value(value, file, line, start, found["key"]).must_be_quoted("holds `: `")
+        problem = _Value(value, file, line, start, found["key"]).must_be_quoted("holds `: `")
+        return replace(problem, notes=(*problem.notes, *_or_a_field(value)))
     return None
+
+
+def _or_a_field(value: str) -> tuple[str, ...]:
+    """A note for `limits: rate: 50/s`, where a field was meant."""
+    field = re.match(r"([a-z_]+\??):\s", value)
+    return (f"or, if `{field[1]}` is a field: write it in a line of its own below, two spaces deeper",) if field else ()
 
 
 def _looks_unquoted(value: str) -> bool:
@@ -181,11 +210,6 @@ def _indentation(problem: str, lines: list[str], here: _Spot, file: str) -> Prob
         if glued:
             note = f"write:  {glued[1]}: {glued[2]}"
             return _plain("a space is missing behind the colon", _Spot(number, glued.end(1)).place(file), (note,))
-    name = above.strip()
-    no_colon = "mapping values are not allowed" in problem or "':'" in problem
-    if no_colon and re.fullmatch(r"[A-Za-z_][\w?-]*", name):
-        spot = _Spot(here.line - 1, above.find(name))
-        return _plain(f"`{name}` has no colon", spot.place(file), (f"write:  {name}: …",), len(name))
     begin = _Spot(here.line, len(line) - len(line.lstrip())).place(file)
     length = max(1, len(line.strip()))
     if line.lstrip().startswith("- ") or "'-' indicator" in problem:

@@ -323,3 +323,9 @@ def test_expressions_may_be_built_of_yaml() -> None:
         "map:\n  a: 5\n  b?: null\n  c: {d: vars.a, e: [true]}\ndispatch:\n  - {call: a.b, with: {x: 1}, for_each: [1, 2]}\n"
     )
     assert problems(text, "pipeline") == []
+
+
+def test_what_the_reader_said_about_a_value_is_not_said_again() -> None:
+    source = parse(HEAD + "limits: {concurrency: 016}\n" + PING, "f.yaml")
+    assert [problem.code for problem in source.problems] == ["NSPS103"]
+    assert check_schema(source, "connector") == []

@@ -105,7 +105,11 @@ def test_what_other_yaml_readers_convert_stays_text(text: str) -> None:
 )
 def test_a_number_that_would_lose_something_must_be_quoted(text: str, loss: str) -> None:
     source = parse(f"a: {text}\n", "f.yaml")
-    assert only(source) == f'NSPS103 1:4 {len(text)} {text}: {loss} | quote it: "{text}"'
+    assert only(source).startswith(f'NSPS103 1:4 {len(text)} {text}: {loss} | quote it: "{text}"')
+
+
+def test_a_decimal_number_in_another_form_says_how_to_write_it() -> None:
+    assert only(parse("a: 1.50\n", "f.yaml")).endswith('| quote it: "1.50"; where a number is meant, write 1.5')
 
 
 def test_a_number_of_a_million_digits_is_refused_at_once() -> None:
@@ -214,6 +218,7 @@ def test_a_comma_or_bracket_inside_braces_must_be_quoted(value: str) -> None:
     ("text", "message"),
     [
         ("a:b\nc: d\n", "NSPS101 1:2 1 a space is missing behind the colon | write:  a: b"),
+        ("timeout 30s\nlimits: {}\n", "NSPS101 1:1 7 `timeout` has no colon | write:  timeout: 30s"),
         ("key\nb: 1\n", "NSPS101 1:1 3 `key` has no colon | write:  key: …"),
         ("a: 'open\nb: 2\n", "NSPS101 1:4 1 the quote ' that opens here is never closed"),
         ("a: [1\nb: 3\n", "NSPS101 1:4 1 `[` opens here and is never closed with `]`"),
@@ -232,6 +237,12 @@ def test_a_comma_or_bracket_inside_braces_must_be_quoted(value: str) -> None:
             "NSPS101 3:2 4 this line does not fit what stands above it"
             " | lines of one mapping begin in one column, what belongs to a field stands deeper than its name"
             " | YAML: did not find expected key",
+        ),
+        (
+            "limits: rate: 50/s\n",
+            "NSPS131 1:9 10 the value of `limits` must be quoted: it holds `: `, which YAML reads as its own"
+            ' | write:  limits: "rate: 50/s"'
+            " | or, if `rate` is a field: write it in a line of its own below, two spaces deeper",
         ),
         (
             "- a\nb: 1\n",
