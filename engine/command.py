@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 def ending_well(commands: Callable[[], Any]) -> None:
     """Runs the command line; exits with its code. An error of any kind is a message, never a traceback."""
-    set_up_log(Masker(), level="ERROR")  # commands say what they did; `nsps run` sets up its own log
+    set_up_log(Masker(), level="CRITICAL")  # commands say what they did; `nsps run` sets up its own log
     try:
         commands()
     except ConfigurationRefused as refused:

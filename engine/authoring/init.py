@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.errors import WrongUse
 from engine.library import shipped
-from engine.loading.suggest import closest
+from engine.loading.suggest import nearest
 
 
 def pipelines_offered() -> dict[str, Traversable]:
@@ -25,7 +25,7 @@ def init(folder: Path, wanted: Sequence[str]) -> list[str]:
     offered = pipelines_offered()
     for name in wanted:
         if name not in offered:
-            near = closest(name, offered)
+            near = nearest(name, offered)
             raise WrongUse(
                 f"no pipeline {name!r} in the library"
                 + (f"; did you mean {near}?" if near else f"; it has {', '.join(offered)}")
@@ -36,17 +36,28 @@ def init(folder: Path, wanted: Sequence[str]) -> list[str]:
 
 
 def _write(folder: Path, wanted: Sequence[str]) -> Iterator[str]:
-    yield _copy(shipped("nsps.yaml"), folder / "nsps.yaml")
+    yield _write_settings(folder / "nsps.yaml", wanted)
     for kind in ("pipelines", "connectors"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
     for file in sorted(shipped("schemas").iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".schema.json"):
             yield _copy(file, folder / "schemas" / file.name)
     for name in wanted:
-        for file in (f"{name}.yaml", f"{name}.test.yaml"):
-            source = shipped("pipelines") / file
-            if source.is_file() and not (folder / "pipelines" / file).exists():
-                yield _copy(source, folder / "pipelines" / file)
+        for part in (f"{name}.yaml", f"{name}.test.yaml"):
+            source = shipped("pipelines") / part
+            if source.is_file() and not (folder / "pipelines" / part).exists():
+                yield _copy(source, folder / "pipelines" / part)
+
+
+def _write_settings(target: Path, wanted: Sequence[str]) -> str:
+    """The shipped nsps.yaml, with those entries of `config` that the pipelines asked for read; without any, no `config`."""
+    read = "\n".join((shipped("pipelines") / f"{name}.yaml").read_text(encoding="utf-8") for name in wanted)
+    settings, begin, entries = shipped("nsps.yaml").read_text(encoding="utf-8").partition("\nconfig:")
+    head, *lines = entries.splitlines(keepends=True)
+    kept = [line for line in lines if f"config.{line.split(':')[0].strip()}" in read]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(settings + ("".join([begin, head, *kept]) if kept else ""), encoding="utf-8")
+    return str(target)
 
 
 def _copy(source: Traversable, target: Path) -> str:
