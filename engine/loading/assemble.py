@@ -20,6 +20,7 @@ from engine.loading.files import SETTINGS, files_of, misnamed, read_file, read_s
 from engine.loading.findings import Findings, Spot
 from engine.loading.lint_names import check_file_name, check_same_name
 from engine.loading.lint_secrets import check_secrets
+from engine.loading.lint_values import check_values
 from engine.loading.node import Node
 from engine.loading.project import Part, Project
 from engine.loading.schema_check import check_schema
@@ -137,6 +138,8 @@ class Assembly:
         if kind in ("nsps", "connector"):
             check_secrets(source.root, kind, findings)
         filled = fill(source.root, kind, self.environ, findings)
+        if kind in ("nsps", "connector"):
+            check_values(filled, kind, source, findings)
         draft = Draft(file=source.file, findings=findings, filled=filled)
         return Part(
             file=source.file,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
+import jsonschema_rs
 
 from engine.connector import Argument
 from engine.loading.arguments import KNOWN_FORMATS, misfit
@@ -41,9 +40,9 @@ def _argument(draft: Draft, written: str, node: Node) -> Argument:
 
 def _schema_is_sound(draft: Draft, name: str, node: Node, schema: dict[str, Any]) -> bool:
     try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        at = _deepest(node, [str(key) for key in error.absolute_path])
+        jsonschema_rs.validator_for(schema)
+    except jsonschema_rs.ValidationError as error:
+        at = _deepest(node, [str(key) for key in error.instance_path])
         draft.findings.error(
             "NSPS230",
             f"the schema of argument `{name}` is no JSON Schema",

@@ -21,7 +21,7 @@ def build_connector(draft: Draft, root: Node, name: str) -> Connector:
         name=name,
         description=text(root.get("description")),
         transport=text(root.get("transport")) or "http",
-        base_url=_base_url(draft, root),
+        base_url=text(root.get("base_url")).rstrip("/"),
         auth=build_auth(draft, name, root.get("auth")),
         timeout_s=draft.quantity(root.get("timeout"), duration_s, 30.0),
         limits=_limits(draft, root.get("limits")),
@@ -98,23 +98,6 @@ def _probe(draft: Draft, root: Node, connector: str) -> str | None:
         CallSite(kind="probe", connector=connector, operation=node.value, node=node, where=Where("request", "probe"))
     )
     return str(node.value)
-
-
-def _base_url(draft: Draft, root: Node) -> str:
-    """The URL without its last slash. What the environment gave is checked here, what the file says by its schema."""
-    node = root.get("base_url")
-    url = text(node)
-    names = draft.filled.origins.get(node.place, ()) if node is not None else ()
-    if node is None or not names or node.place in draft.filled.placeholders:
-        return url.rstrip("/")
-    if not url.lower().startswith(("http://", "https://")):
-        draft.findings.error(
-            "NSPS406",
-            f"the value of {' and '.join(names)} is no URL: it begins with neither https:// nor http://",
-            node,
-            notes=("set the whole address: https://host:port/path",),
-        )
-    return url.rstrip("/")
 
 
 def _limits(draft: Draft, node: Node | None) -> Limits:

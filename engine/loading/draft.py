@@ -141,8 +141,8 @@ class Draft:
         try:
             return read(node.value)
         except QuantityInvalid as error:
-            value = "its value" if node.place in self.filled.origins else f"`{node.value}`"
-            self.findings.error("NSPS231", f"{value} is not understood: {error}", node)
+            if node.place not in self.filled.origins:  # a value of the environment has been judged, unshown
+                self.findings.error("NSPS231", f"`{node.value}` is not understood: {error}", node)
             return otherwise
 
     def _tree(self, node: Node, where: Where) -> TreeTemplate:

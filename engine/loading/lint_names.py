@@ -9,7 +9,10 @@ from engine.connector import Step
 from engine.loading.draft import items, members
 from engine.loading.findings import Spot, key_spot
 from engine.loading.node import Node
-from engine.loading.project import Project
+from engine.loading.project import Part, Project
+from engine.settings import Settings
+
+OWN_PATHS = {"is alive": "/health", "is ready": "/ready"}
 
 
 def check_names(project: Project) -> None:
@@ -62,10 +65,29 @@ def _step_ids(project: Project, steps: Iterable[Step], node: Node | None) -> Non
         seen.setdefault(step.id, step)
 
 
+def _own_paths(project: Project, settings: Part[Settings]) -> None:
+    for name, path in OWN_PATHS.items():
+        for role in ("espf", "nsps"):
+            node = _path_of(settings.root.get("receive"), role)
+            if node is not None and node.value == path:
+                project.findings.error(
+                    "NSPS227",
+                    f"{path} answers whether NSPS {name}; nobody can post there",
+                    node,
+                    notes=("give the receiver another path: /espf and /process-event are the usual ones",),
+                )
+
+
+def _path_of(receive: Node | None, role: str) -> Node | None:
+    receiver = receive.get(role) if receive is not None else None
+    return receiver.get("path") if receiver is not None else None
+
+
 def _receivers(project: Project) -> None:
     settings = project.settings
     if settings is None:
         return
+    _own_paths(project, settings)
     receive = settings.value.receive
     if receive.espf is None or receive.nsps is None or receive.espf.path != receive.nsps.path:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.auth import SessionAuth
 from engine.connector import Connector
 from engine.loading.draft import Use
 from engine.loading.findings import did_you_mean
@@ -26,6 +27,14 @@ def check_root(project: Project, part: Part[Connector] | Part[Pipeline], use: Us
             f"`{root}` is not known in {TITLES[scope]}: no step has run yet",
             use.spot(root),
             notes=("`map`, `skip` and `search` come before `dispatch`; move it to a step's `when` or `with`",),
+        )
+        return False
+    if root == "session" and isinstance(part.value, Connector) and not isinstance(part.value.auth, SessionAuth):
+        project.findings.error(
+            "NSPS214",
+            f"connector `{part.value.name}` has no session",
+            use.spot(root),
+            notes=("`session` is the result of the login that  auth: {kind: session, login: …}  names",),
         )
         return False
     if root in ("item", "index") and not _repeats(part, use):

@@ -185,14 +185,21 @@ def test_a_receiver_without_needs_refuses_the_start_when_its_secret_is_unset(tmp
 
 def test_a_value_that_is_no_url_is_refused_without_showing_it(folder: Path) -> None:
     (problem,) = started(folder, {**SET, "HSS_URL": "hss.test:8080"}).problems
-    assert problem.message == "the value of HSS_URL is no URL: it begins with neither https:// nor http://"
+    assert (problem.code, problem.message) == ("NSPS406", "the value of HSS_URL cannot be `base_url`")
+    assert "hss.test" not in "".join(problem.notes)
 
 
 def test_a_duration_from_the_environment_is_checked_without_showing_it(tmp_path: Path) -> None:
     folder = changed(tmp_path / "project", "connectors/hss.yaml", "timeout: 5s", "timeout: ${HSS_TIMEOUT:-5s}")
     assert hss(folder, {**SET, "HSS_TIMEOUT": "1m"}).timeout_s == 60.0
     (problem,) = started(folder, {**SET, "HSS_TIMEOUT": "thirty"}).problems
-    assert (problem.code, "thirty" in problem.message) == ("NSPS231", False)
+    assert problem.message == "the value of HSS_TIMEOUT cannot be `timeout`"
+
+
+@pytest.mark.parametrize("value", ["se\ncret", "secret\r\n", "se\x00cret"])
+def test_a_credential_with_a_control_character_is_refused_without_showing_it(folder: Path, value: str) -> None:
+    (problem,) = started(folder, {**SET, "HSS_TOKEN": value}).problems
+    assert problem.message == "the value of HSS_TOKEN holds a line break or another control character"
 
 
 def test_a_placeholder_is_visible_and_a_url_where_one_is_wanted() -> None:
