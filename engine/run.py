@@ -35,7 +35,7 @@ def run_command(project: Path, environ: Mapping[str, str], host: str, port: int)
     """
     catalog = open_project(project, environ)
     masker = Masker(catalog.secrets)
-    set_up_log(masker, level=environ.get("NSPS_LOG_LEVEL", "INFO"))
+    set_up_log(masker, level=environ.get("NSPS_LOG") or "info")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(run(catalog, masker, host, port))
 
