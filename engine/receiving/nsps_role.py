@@ -49,7 +49,7 @@ class NspsRole:
         routing = self._reception.route(event)
         arrival = processed_arrival(event, routing, self._answer_within_s)
         stored = await self._reception.take_in(arrival)
-        answer = await processed.answer(event, stored.standing)
+        answer = await processed.answer(event, stored.standing, routing)
         said = {name: self._mask(text) if isinstance(text, str) else text for name, text in answer.body.items()}
         return replace(answer, body=said)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from engine.clock import Clock
-from engine.delivery import FINAL, Ending
+from engine.delivery import FINAL, Ending, Routing
 from engine.event import Event
 from engine.receiving.answers import Answer, Said, answer_of
 from engine.storage.protocol import Claimed, Claims, Intake, Standing
@@ -58,10 +58,16 @@ class Processed:
         self._monotonic = monotonic
         self._answer_within_s = answer_within_s
 
-    async def answer(self, event: Event, standing: Sequence[Standing]) -> Answer:
+    async def answer(self, event: Event, standing: Sequence[Standing], routing: Routing) -> Answer:
         """What the sender is told once all its deliveries have ended, or could not begin. Raises StoreUnavailable."""
         until = self._monotonic() + self._answer_within_s
-        said = await asyncio.gather(*(self._said(event, one, until) for one in standing))
+        failed = {one.pipeline: one.failed for one in routing.taken if one.failed is not None}
+        said = await asyncio.gather(
+            *(
+                self._unroutable(one, failed[one.pipeline]) if one.pipeline in failed else self._said(event, one, until)
+                for one in standing
+            )
+        )
         return answer_of(event.event_type, said)
 
     async def _said(self, event: Event, standing: Standing, until: float) -> Said:
@@ -81,6 +87,13 @@ class Processed:
             await asyncio.sleep(LOOK_EVERY_S)
             standing = await self._look(event, standing)
         return Said(pipeline=pipeline, state=standing.state, reason=standing.reason, ending=_ending(standing))
+
+    async def _unroutable(self, standing: Standing, reason: str) -> Said:
+        """A condition or order key that fails on this event: an error of ours, and a repeat does not get past it."""
+        if standing.state not in FINAL:
+            await self._store.abandon([standing.delivery_id], reason, self._clock.now())
+        ending = Ending(kind="failed", ours=True, reason=reason)
+        return Said(pipeline=standing.pipeline, state="failed", reason=reason, ending=ending)
 
     async def _attempt(self, standing: Standing) -> Ended | None:
         """The attempt of this process that is at it, or one begun now; None when it cannot begin now."""
