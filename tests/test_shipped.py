@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from engine.authoring.dry_run import DryRun, dry_run_command
 from engine.catalog import Catalog
 from engine.clock import VirtualClock
 from engine.delivery import Ending, Work
@@ -132,6 +133,13 @@ def test_it_starts_with_nothing_set_and_everything_off() -> None:
     assert receive.nsps is not None
     assert "ESPF_PASSWORD" in (receive.espf.off or "")
     assert "API_TOKEN" in (receive.nsps.off or "")
+
+
+@pytest.mark.parametrize("example", ["sim-updated.json", "envelope.json"])
+async def test_the_example_events_dry_run(example: str, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = DryRun(project=ROOT, event=str(ROOT / "docs" / "examples" / example), pipeline="wtl-hlr-hss")
+    assert await dry_run_command(asked, {}, "text") == 0
+    assert "serviceGranted" in capsys.readouterr().out
 
 
 def test_every_shipped_yaml_names_its_schema() -> None:

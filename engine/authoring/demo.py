@@ -24,7 +24,7 @@ from engine.terminal import faint, state, strong
 
 ACCOUNT = 277147
 IMSI = "001010000000017"
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 LOOK_S = 0.02
 
 Echo = Callable[[str], None]
@@ -215,3 +215,6 @@ async def stay(system: DemoSystem, echo: Echo) -> None:
     await over.wait()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.remove_signal_handler(number)
+    echo("Stopping.")
+    system.hss.faults.clear()  # what hangs there would be waited for
+    system.billing.faults.clear()

@@ -61,6 +61,8 @@ class Faults:
         self.paths = paths
         self.next: deque[Fault] = deque()
         self.always: Fault | None = None
+        self.cleared = asyncio.Event()
+        self.hanging = 0  # requests that hang now
 
     def then(self, *said: Any) -> None:
         """The next requests meet these, one each."""
@@ -71,9 +73,11 @@ class Faults:
         self.always = fault(said)
 
     def clear(self) -> None:
-        """From now on requests are answered as always."""
+        """From now on requests are answered as always; those that hang are cut."""
         self.next.clear()
         self.always = None
+        self.cleared.set()
+        self.cleared = asyncio.Event()
 
     def take(self, path: str) -> Fault:
         """The fault for one request to `path`."""
@@ -109,8 +113,20 @@ class Faulty:
             case "drop":
                 await _end(scope, receive, "abort")
             case "hang":
-                await _gone(receive)
+                await self._hang(scope, receive)
         return None
+
+    async def _hang(self, scope: Scope, receive: Receive) -> None:
+        """Answers nothing until the client gives up or the faults are cleared."""
+        gone = asyncio.create_task(_gone(receive))
+        cleared = asyncio.create_task(self.faults.cleared.wait())
+        self.faults.hanging += 1
+        await asyncio.wait([gone, cleared], return_when=asyncio.FIRST_COMPLETED)
+        self.faults.hanging -= 1
+        cleared.cancel()
+        if not gone.done():
+            gone.cancel()
+            await _end(scope, receive, "abort")
 
     async def _truncate(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Announces the whole length, sends half the body, ends the connection."""

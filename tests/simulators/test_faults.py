@@ -65,18 +65,43 @@ async def test_a_truncated_answer_is_shorter_than_it_said() -> None:
     assert len(hss.requests) == 1
 
 
-async def test_a_hung_request_hangs_until_the_client_leaves_and_holds_nothing_up_at_the_end() -> None:
+async def hung(hss: WtlHss, url: str) -> asyncio.Task[httpx2.Response]:
+    """A request that hangs now."""
+    hss.faults.then("hang")
+    request = asyncio.create_task(prov(url))
+    async with asyncio.timeout(30):
+        while not hss.faults.hanging:
+            await asyncio.sleep(0.001)
+    return request
+
+
+async def test_a_hung_request_hangs_until_the_client_leaves() -> None:
     hss = WtlHss()
-    hss.faults.then("hang", "hang")
     async with serving(hss.app) as url:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await prov(url)
-        left = asyncio.create_task(prov(url))
-        while hss.faults.next:
-            await asyncio.sleep(0)
+        request = await hung(hss, url)
+        request.cancel()
+        async with asyncio.timeout(30):
+            while hss.faults.hanging:
+                await asyncio.sleep(0.001)
+    assert hss.requests == []
+
+
+async def test_a_hung_request_holds_nothing_up_at_the_end() -> None:
+    hss = WtlHss()
+    async with serving(hss.app) as url:
+        request = await hung(hss, url)
     with pytest.raises(httpx2.TransportError):
-        await left
+        await request
+
+
+async def test_clearing_the_faults_cuts_what_hangs() -> None:
+    hss = WtlHss()
+    async with serving(hss.app) as url:
+        request = await hung(hss, url)
+        hss.faults.clear()
+        with pytest.raises(httpx2.TransportError):
+            await request
+        assert (await prov(url)).status_code == 200
 
 
 async def test_faults_for_a_path_leave_the_others_alone() -> None:
