@@ -28,8 +28,7 @@ def ending_well(commands: Callable[[], Any]) -> None:
     try:
         commands()
     except ConfigurationRefused as refused:
-        texts = {p.place.file: _text(p.place.file) for p in refused.problems}
-        say(render_report(refused.problems, texts, "text", files=len(texts), colour=sys.stderr.isatty()), error=True)
+        say(render_report(refused.problems, refused.texts, "text", colour=sys.stderr.isatty()), error=True)
         sys.exit(1)
     except (WrongUse, SchemaMismatch, StoreUnavailable) as wrong:
         say(f"{state('failed', 'nsps')}: {wrong}", error=True)
@@ -43,11 +42,6 @@ def ending_well(commands: Callable[[], Any]) -> None:
     except Exception as bug:  # noqa: BLE001 - the last door before the keyboard
         _tell_of(bug)
         sys.exit(1)
-
-
-def _text(file: str) -> str:
-    path = Path(file)
-    return path.read_text(errors="replace") if path.is_file() else ""
 
 
 def _tell_of(bug: Exception) -> None:

@@ -14,7 +14,7 @@ NspsError                      everything we raise on purpose
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -29,10 +29,11 @@ class NspsError(Exception):
 
 
 class ConfigurationRefused(NspsError):
-    """The files are wrong: `problems` says all that is, first cause first."""
+    """The files are wrong: `problems` says all that is, first cause first; `texts` are the files, for excerpts."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], texts: Mapping[str, str] | None = None) -> None:
         self.problems = tuple(problems)
+        self.texts = dict(texts or {})
         super().__init__(f"{len(self.problems)} problems in the configuration")
 
 

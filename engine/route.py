@@ -108,7 +108,7 @@ def _compiled(pipeline: Pipeline) -> re.Pattern[str]:
 def _pattern(text: str) -> str:
     """A regex for a pattern: `*` is one segment, `**` any number of them, none too; all else is itself."""
     found = ""
-    segments = text.split("/")
+    segments = re.sub(r"(?<![^/])\*\*(?:/\*\*)+(?![^/])", "**", text).split("/")  # `**/**` says no more than `**`
     for number, segment in enumerate(segments):
         last = number == len(segments) - 1
         if segment == "**":

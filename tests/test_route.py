@@ -35,6 +35,8 @@ def the_one(**parts: Any) -> Routed:
         ("*", "SIM/Updated", False),
         ("**", "SIM/Updated", True),
         ("**", "Anything", True),
+        ("Account/**/**", "Account/Status/Suspended", True),
+        ("**/**/New", "Account/New", True),
         ("SIM/**", "SIM", True),
         ("SIM/**", "SIM/A/B", True),
         ("SIM/**", "SIMS/A", False),

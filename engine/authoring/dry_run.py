@@ -60,7 +60,7 @@ async def dry_run_command(asked: DryRun, environ: Mapping[str, str], form: str) 
     """Prints what would happen. Returns 1 when no pipeline takes the event or one would fail, else 0."""
     loaded = load_project(asked.project, environ, placeholders=True)
     if loaded.catalog is None:
-        raise ConfigurationRefused(loaded.problems)
+        raise ConfigurationRefused(loaded.problems, loaded.texts)
     clock = SystemClock()
     try:
         event = read_event(_written(asked.event), clock.now())
@@ -103,7 +103,7 @@ def _replies(files: Sequence[Path], catalog: Catalog) -> dict[str, list[Mapping[
         except OSError as error:
             raise WrongUse(f"{file} cannot be read: {error.strerror}") from error
         if source.root is None or source.problems:
-            raise ConfigurationRefused(source.problems)
+            raise ConfigurationRefused(source.problems, {str(file): source.text})
         for name, entries in (source.root.plain() if source.root.kind == "map" else {}).items():
             connector, _, operation = str(name).partition(".")
             if connector not in catalog.connectors or operation not in catalog.connectors[connector].operations:

@@ -30,7 +30,7 @@ def render_report(
     colour: bool = False,
     secrets: Collection[str] = (),
 ) -> str:
-    """The problems in one of FORMATS, sorted by file and place, with a tally; without a line end at the end.
+    """The problems in one of FORMATS, in the order given, with a tally; without a line end at the end.
 
     `texts` maps a file's name to its text, for excerpts; `files` is how many were looked at (default: as many as there
     are texts). `secrets` are values that must not appear; literals where a secret belongs do not appear either. Colours
@@ -43,7 +43,7 @@ def render_report(
     shown = [_without_secrets(problem, hidden[problem.place.file]) for problem in problems]
     return FORMATS[form](
         Reported(
-            problems=sorted(dict.fromkeys(shown), key=_position),
+            problems=list(dict.fromkeys(shown)),
             texts={
                 file: conceal(without_literals(text), hidden[file]) if file in told else text
                 for file, text in texts.items()
@@ -52,11 +52,6 @@ def render_report(
             colour=colour,
         )
     )
-
-
-def _position(problem: Problem) -> tuple[str, int, int]:
-    """Sorting by it keeps the order of problems at one place: the first cause came first."""
-    return problem.place.file, problem.place.line, problem.place.column
 
 
 def _without_secrets(problem: Problem, secrets: Collection[str]) -> Problem:

@@ -160,7 +160,7 @@ def run_tests(asked: TestRun, form: str) -> int:
 
     loaded = load_project(asked.project, {}, placeholders=True)
     if loaded.catalog is None:
-        raise ConfigurationRefused(loaded.problems)
+        raise ConfigurationRefused(loaded.problems, loaded.texts)
     files = _files(loaded.tests, asked)
     results = list(run_cases(loaded.catalog, files, asked.match))
     if asked.junit:

@@ -61,7 +61,7 @@ def open_project(folder: Path, environ: Mapping[str, str]) -> Catalog:
     """The catalog a process starts with. Raises ConfigurationRefused with all problems."""
     loaded = load_project(folder, environ, placeholders=False)
     if loaded.catalog is None:
-        raise ConfigurationRefused(loaded.problems)
+        raise ConfigurationRefused(loaded.problems, loaded.texts)
     return loaded.catalog
 
 

@@ -37,7 +37,7 @@ async def open_desk(project: Path, environ: Mapping[str, str]) -> AsyncIterator[
     """
     loaded = load_project(project, environ, placeholders=True)
     if loaded.catalog is None:
-        raise ConfigurationRefused(loaded.problems)
+        raise ConfigurationRefused(loaded.problems, loaded.texts)
     clock = SystemClock()
     store = await Store.open(loaded.catalog.settings.store, project=project, clock=clock)
     try:
