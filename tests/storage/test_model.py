@@ -83,7 +83,7 @@ class StoreMachine(RuleBasedStateMachine):
     def claim_all(self, alone: bool) -> Any:
         found = self.run(self.scene.claim(*self.known, alone=alone))
         for claimed in found:
-            self.check_turn(claimed)
+            self.check_turn(claimed, alone)
         for claimed in found:
             self.known[claimed.delivery_id].state = "running"
             self.fences[claimed.delivery_id] = claimed.fence
@@ -92,10 +92,11 @@ class StoreMachine(RuleBasedStateMachine):
         assert not startable, "what may start was claimed"
         return multiple(*found)
 
-    def check_turn(self, claimed: Claimed) -> None:
+    def check_turn(self, claimed: Claimed, alone: bool) -> None:
         mine = self.known[claimed.delivery_id]
         assert (mine.state, mine.attempts, mine.suspect) == ("waiting", claimed.attempts, claimed.suspect)
         assert mine.due_at <= self.seconds
+        assert alone or not claimed.suspect
         if mine.lane is None:
             return
         assert not self.in_lane(mine.lane, "running")

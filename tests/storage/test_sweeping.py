@@ -162,6 +162,13 @@ async def test_a_process_that_leaves_is_forgotten_at_once(scene: Scene) -> None:
     assert await scene.store.owners() == []
 
 
+async def test_what_a_process_that_left_still_held_is_looked_at_next(scene: Scene) -> None:
+    await scene.beat()
+    await scene.claimed(await scene.delivery())
+    await scene.store.leave("one")
+    assert [look.stalled for look in await scene.store.look(scene.now, 10)] == [True]
+
+
 @pytest.mark.parametrize("scope", ["all", "pipeline:wtl", "connector:wtl-hss"])
 async def test_lifting_a_hold_wakes_what_waited(scene: Scene, scope: str) -> None:
     one = await scene.delivery()
