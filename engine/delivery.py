@@ -12,6 +12,7 @@ from engine.connector import VerdictKind
 from engine.event import Event
 from engine.pipeline import Pipeline
 from engine.request import Fault
+from engine.value import value
 
 State = Literal["waiting", "running", "delivered", "skipped", "superseded", "failed"]
 FINAL: frozenset[str] = frozenset({"delivered", "skipped", "superseded", "failed"})
@@ -19,7 +20,7 @@ EndingKind = Literal["delivered", "skipped", "failed", "retry", "wait"]
 OnceState = Literal["mine", "done", "busy", "unknown"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class StepDone:
     """A changing call that succeeded: not made again within this delivery while its arguments are the same."""
 
@@ -31,7 +32,7 @@ class StepDone:
     result: Any = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Work:
     """All that one attempt of one delivery needs to know; nothing is looked up on the way.
 
@@ -106,7 +107,7 @@ class Trace:
     secrets: set[str] = field(default_factory=set, repr=False)  # values of `secret: true` arguments, for the masker
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Ending:
     """How an attempt ended. `wait`: nobody's fault, no attempt used, try at `wait_until`.
 
@@ -128,7 +129,7 @@ class Ending:
     trace: Trace = field(default_factory=Trace)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Outcome:
     """What is written when an attempt ended: the state, and when to try again.
 
@@ -172,7 +173,7 @@ class Keep(Protocol):
         """`done`: it happened. `dropped`: it did not, it may be sent again. `unknown`: a person decides."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Routed:
     """One pipeline that takes an event: the delivery to be made.
 
@@ -188,7 +189,7 @@ class Routed:
     failed: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class NotTaken:
     """Why a pipeline does not take an event, in words: "event type", "`when` is false", "off: WTL_API_URL is not set"."""
 
@@ -196,7 +197,7 @@ class NotTaken:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Routing:
     taken: Sequence[Routed]
     not_taken: Sequence[NotTaken]

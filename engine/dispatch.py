@@ -11,6 +11,7 @@ from engine.delivery import CallTrace, StepTrace
 from engine.errors import OursFailed, Wait
 from engine.expressions.kinds import holds, kind_of
 from engine.leg import Leg
+from engine.value import value
 from engine.verdict import Verdict
 
 Scope = dict[str, Any]
@@ -21,7 +22,7 @@ SKIPPED_BY_WHEN = "its `when` is false"
 NO_ITEMS = "`for_each` gave no items"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Track:
     """What a run of steps shares: the path above it, whether calls follow it, and where its trace goes.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from engine.connector import Enrichment
@@ -12,6 +12,7 @@ from engine.delivery import EnrichmentTrace
 from engine.errors import ClaimLost, OursFailed, Wait
 from engine.expressions.kinds import holds
 from engine.pipeline import Ask
+from engine.value import value
 from engine.verdict import Verdict
 
 Facts = dict[str, Any]
@@ -21,7 +22,7 @@ Put = Callable[[Enrichment, Mapping[str, Any], EnrichmentTrace], Awaitable[Verdi
 Problem = Verdict | OursFailed | Wait
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Question:
     """One enrichment a pipeline asks for. `scope` is what its expressions see; `pb_data` in it grows as answers come."""
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal
+
+from engine.value import value
 
 EventSource = Literal["espf", "nsps"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Event:
     """One accepted event. `data` is the sender's `{event_type, variables}` untouched.
 

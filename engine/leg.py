@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from engine.delivery import CallTrace
+from engine.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Leg:
     """`path` is `upsert/created`. `more`: further calls may follow in this delivery. `repeated`: it is one of several items.
 

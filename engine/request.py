@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from engine.connector import ReplyKind
+from engine.value import value
 
 BodyKind = Literal["json", "form", "xml", "text"]
 Fault = Literal["connect", "timeout", "lost", "unreadable"]
 Source = Literal["wire", "cache", "script", "example"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class HttpRequest:
     """One http request, complete but for what auth and tracing lay over it.
 
@@ -35,7 +36,7 @@ class HttpRequest:
 Session = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Call:
     """One call of one operation; nothing is left to decide but what only the exchange knows, the session.
 
@@ -60,7 +61,7 @@ class Call:
     secrets: frozenset[str] = field(default_factory=frozenset, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Reply:
     """What came back, the same for every transport (language.md, "A reply").
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from engine.connector import Operation, VerdictKind, VerdictRule
@@ -12,11 +11,12 @@ from engine.expressions.kinds import holds
 from engine.expressions.template import Omit
 from engine.reply_words import in_words, retry_after_s
 from engine.request import Fault, Reply
+from engine.value import value
 
 DecidedBy = Literal["rule", "default", "broken rule"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Verdict:
     """What a call, a step or an operation made of steps came to.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.delivery import Ending
+from engine.value import value
 
 AUTHENTICATION = "AUTHENTICATION_ERROR"
 VALIDATION = "VALIDATION_ERROR"
@@ -32,7 +33,7 @@ DOCUMENTED: Mapping[int, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Answer:
     """What goes back: a status and a JSON body. `retry_after_s`: when repeating makes sense."""
 

@@ -7,7 +7,6 @@ the sender's and passed on untouched.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -17,12 +16,13 @@ import orjson
 from engine.errors import EventRefused
 from engine.event import Event
 from engine.receiving.strict_json import BOM, kind_of, parse_object
+from engine.value import value
 
 LONGEST_EVENT_TYPE = 200
 LONGEST_ID = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Stamp:
     """What the receiver gives an event: its id, when it came, and the trace it belongs to."""
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from engine.errors import EventRefused
+from engine.value import value
 
 BODY_WITHIN_S = 10.0
 DROPPED_AT_MOST = 16  # times the limit
@@ -36,7 +37,7 @@ class BodyTooLarge(EventRefused):
         super().__init__(413, f"the body is larger than {limit_bytes} bytes")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Posted:
     """What a sender posted, as far as a receiver looks at it. Header names are lower-case bytes, as ASGI gives them."""
 

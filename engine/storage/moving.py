@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Text, bindparam, case, delete, insert, null, select
@@ -13,9 +12,10 @@ from sqlalchemy.sql.expression import ColumnElement
 from engine.storage.counting import count
 from engine.storage.prepared import Prepared
 from engine.storage.tables import deliveries, history
+from engine.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Moved:
     """How a delivery ended."""
 

@@ -9,11 +9,12 @@ from typing import Any, Literal, Protocol
 
 from engine.delivery import OnceKey, OnceNote, Outcome, Routed, State, StepDone
 from engine.event import Event, EventSource
+from engine.value import value
 
 # --- intake -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Arrival:
     """An event to be stored with its deliveries.
 
@@ -47,7 +48,7 @@ class Standing:
     ending: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Accepted:
     """Returned after the commit. `delivery_ids` are those stored now (empty for a repeat), waiting ones only.
 
@@ -90,7 +91,7 @@ class Refusal:
 # --- claims -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Claimed:
     """A delivery this process now holds. `fence` is its number: only its holder writes an outcome.
 
@@ -188,7 +189,7 @@ class Owner:
     config_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Finished:
     """What is written when an attempt ended. `trace` is masked, bounded JSON.
 
