@@ -185,6 +185,7 @@ class _Assembly:
             encode=MaskedEncoding(self._masker),
             clock=self._clock,
             heartbeat=self._heartbeat,
+            why_not=self._holds.why_not,
             answered=lambda: self._passing("answered"),
         )
         return Worker(

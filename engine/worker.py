@@ -36,7 +36,7 @@ class Worker:
         self, *, store: Claims, make: Make, released: Released, holds: Holds, room: Room, heartbeat: Heartbeat
     ) -> None:
         self._store = store
-        self._make = make
+        self.make = make
         self._released = released
         self._holds = holds
         self._room = room
@@ -148,7 +148,7 @@ class Worker:
 
     def _start(self, claimed: Claimed) -> asyncio.Task[Ended]:
         self._room.enter(claimed.pipeline)
-        task = asyncio.ensure_future(self._make(claimed))
+        task = asyncio.ensure_future(self.make(claimed))
         self.running[claimed.delivery_id] = task
         task.add_done_callback(lambda done: self._ended(claimed, done))
         return task

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ import httpx2
 
 from engine.assembly import Process
 from engine.loading.load import open_project
+from engine.log import set_up_log
 from engine.masking import Masker
 from engine.run import process
 from engine.storage.protocol import EventRow
@@ -65,6 +68,13 @@ async def until(holds: Callable[[], Any], within_s: float = 15) -> None:
             await asyncio.sleep(0.01)
 
 
+class Late(io.StringIO):
+    """Whatever standard error is when a line is written: pytest changes it under us."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+
 @asynccontextmanager
 async def whole(
     folder: Path, nsps: str = NSPS, pipeline: str = PIPELINE, connector: str = CONNECTOR, **environ: str
@@ -74,5 +84,7 @@ async def whole(
         write_project(folder, nsps, pipeline, connector)
     async with target_running() as (target, target_url), httpx2.AsyncClient() as client:
         catalog = open_project(folder, {**SECRETS, "TARGET_URL": target_url, **environ})
-        async with process(catalog, Masker(catalog.secrets), "127.0.0.1", 0) as (url, parts):
+        masker = Masker(catalog.secrets)
+        set_up_log(masker, "json", stream=Late())
+        async with process(catalog, masker, "127.0.0.1", 0) as (url, parts):
             yield Whole(url=url, parts=parts, target=target, client=client)

@@ -111,7 +111,10 @@ async def target_running() -> AsyncIterator[tuple[Target, str]]:
     """A target and its URL."""
     target = Target()
     async with serving(target) as url:
-        yield target, url
+        try:
+            yield target, url
+        finally:
+            target.let_go.set()
 
 
 def write_project(folder: Path, nsps: str = NSPS, pipeline: str = PIPELINE, connector: str = CONNECTOR) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, Protocol
 
 import structlog
@@ -23,6 +23,7 @@ from engine.request import Call, Reply, Send
 from engine.retry import NONE, POLICIES
 from engine.settings import RetryPolicy
 from engine.storage.protocol import Claimed, Claims, Finished
+from engine.value import value
 from engine.working.heartbeat import Heartbeat
 
 STORE_AGAIN_S = 1.0
@@ -36,11 +37,14 @@ class Encode(Protocol):
     def trace(self, ending: Ending, /) -> bytes:
         """All that the attempt saw and decided."""
 
+    def reason(self, ending: Ending, /) -> str:
+        """Its reason, without secrets: systems like to repeat what they were sent."""
+
     def replies(self, ending: Ending, /) -> bytes:
         """The replies of its reads, which `nsps diff` runs on; empty when there are none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Ended:
     """How an attempt ended and what was stored. `outcome` None: the claim was lost, and the delivery is another's."""
 
@@ -51,7 +55,7 @@ class Ended:
 
 class Attempts:
     """Makes attempts. `send` is the exchange's, `encode` makes what is stored of one.
-    `answered` is told when the world has answered and nothing is stored yet."""
+    `why_not` says what holds a pipeline. `answered` is told when the world has answered and nothing is stored yet."""
 
     def __init__(  # noqa: PLR0913 - everything an attempt touches
         self,
@@ -62,6 +66,7 @@ class Attempts:
         encode: Encode,
         clock: Clock,
         heartbeat: Heartbeat,
+        why_not: Callable[[str], str | None] = lambda _pipeline: None,
         answered: Callable[[], None] = lambda: None,
     ) -> None:
         self._catalog = catalog
@@ -70,6 +75,7 @@ class Attempts:
         self._encode = encode
         self._clock = clock
         self._heartbeat = heartbeat
+        self._why_not = why_not
         self._answered = answered
 
     async def make(self, claimed: Claimed) -> Ended:
@@ -77,6 +83,7 @@ class Attempts:
         gaps = self._heartbeat.gaps
         work = self._work(claimed)
         ending = await self._journey(work, claimed, gaps)
+        ending = replace(ending, reason=self._encode.reason(ending))
         self._answered()
         outcome = self._outcome(ending, work, claimed.policy_off)
         released = await self._finish(work, claimed, outcome)
@@ -115,7 +122,12 @@ class Attempts:
     def _outcome(self, ending: Ending, work: Work, policy_off: bool) -> Outcome:
         policy = NONE if policy_off else self._policy(work)
         outcome = record(ending, work, policy, self._clock.now())
-        return while_sender_waits(outcome) if policy_off else outcome
+        if policy_off:
+            return while_sender_waits(outcome)
+        if ending.kind == "wait" and self._why_not(work.pipeline.name) is not None:
+            # Held now, so that no claim succeeds: due at once, for it starts when the hold is lifted, whenever that is.
+            return replace(outcome, due_at=self._clock.now())
+        return outcome
 
     def _policy(self, work: Work) -> RetryPolicy:
         settings = self._catalog.settings

@@ -22,6 +22,10 @@ class MaskedEncoding:
         """All that the attempt saw and decided, with its ending."""
         return encode(ending.trace, ending, self._masker)
 
+    def reason(self, ending: Ending, /) -> str:
+        """The reason without secrets, those of sessions too."""
+        return self._masker.text(ending.reason, ending.trace.secrets)
+
     def replies(self, ending: Ending, /) -> bytes:
         """A list of {call, step, arguments_sha, reply}; empty when nothing was read or it is too much to keep."""
         read = [_reply(call) for call in reads_of(ending.trace)]

@@ -54,7 +54,7 @@ class Holds:
             scope=f"connector:{connector}",
             kind="held",
             by="nsps",
-            reason=reason,
+            reason=f"its login was refused: {reason}",
             at=self._clock.now(),
             owner=fingerprint(self._connectors[connector]),
         )
