@@ -12,7 +12,7 @@ from engine.authoring.example_event import read_event
 from engine.authoring.script import Script
 from engine.catalog import Catalog
 from engine.clock import VirtualClock
-from engine.delivery import FINAL, Ending, Trace
+from engine.delivery import FINAL, Trace
 from engine.exchange import Exchange
 from engine.masking import Masker
 from engine.receiving.arrival import espf_arrival
@@ -20,6 +20,7 @@ from engine.route import route
 from engine.storage.protocol import Claimed, Owner
 from engine.storage.store import Store
 from engine.working.attempt import Attempts
+from engine.working.encoding import MaskedEncoding
 from engine.working.heartbeat import Heartbeat
 
 OWNER = "rehearsal"
@@ -49,18 +50,6 @@ class Seen:
         }
 
 
-class Unwritten:
-    """Writes nothing of an attempt: a rehearsal reads the endings themselves."""
-
-    def trace(self, _: Ending, /) -> bytes:
-        """An empty trace."""
-        return b"{}"
-
-    def replies(self, _: Ending, /) -> bytes:
-        """No replies."""
-        return b""
-
-
 class Rehearsal:
     """One pipeline and its systems, on a clock that stands still until nothing is due.
 
@@ -79,7 +68,7 @@ class Rehearsal:
             catalog=catalog,
             store=store,
             send=self._exchange.send,
-            encode=Unwritten(),
+            encode=MaskedEncoding(masker),
             clock=clock,
             heartbeat=self._heartbeat,
         )
