@@ -40,26 +40,38 @@ async def enrich(questions: list[Question], pb_data: Facts, put: Put) -> Problem
     in the pipeline's order counts. Raises ClaimLost.
     """
     pb_data.update(dict.fromkeys(question.enrichment.name for question in questions))
+    here = _awaited_by_none(questions)
     if len(questions) == 1:
-        return await _answer(questions[0], pb_data, put)
+        return await _answer(here, pb_data, put)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = _start(group, questions, pb_data, put)
+            tasks = _start(group, [question for question in questions if question is not here], pb_data, put)
+            _connect(questions, tasks)  # none of them has started yet
+            problem = await _answer(here, pb_data, put)
     except BaseExceptionGroup as failed:  # only what is no ending gets here: a lost claim, or a mistake in our code
         lost = failed.subgroup(ClaimLost)
         raise (lost or failed).exceptions[0] from failed
-    return next((problem for problem in (task.result() for task in tasks) if problem is not None), None)
+    found = [problem if question is here else tasks[question.enrichment.name].result() for question in questions]
+    return next((problem for problem in found if problem is not None), None)
+
+
+def _awaited_by_none(questions: list[Question]) -> Question:
+    """The one that runs in the delivery's own task: a task for it would cost as much as its part of the work."""
+    awaited = frozenset().union(*(question.enrichment.waits_for for question in questions))
+    return next((question for question in questions if question.enrichment.name not in awaited), questions[-1])
 
 
 def _start(
     group: asyncio.TaskGroup, questions: list[Question], pb_data: Facts, put: Put
-) -> list[asyncio.Task[Problem | None]]:
-    tasks = [group.create_task(_answer(question, pb_data, put)) for question in questions]
-    by_name = {question.enrichment.name: task for question, task in zip(questions, tasks, strict=True)}
-    for question, task in zip(questions, tasks, strict=True):  # none of them has started yet
-        needed = (by_name.get(name) for name in sorted(question.enrichment.waits_for))
-        question.waits_for.extend(other for other in needed if other is not None and other is not task)
-    return tasks
+) -> dict[str, asyncio.Task[Problem | None]]:
+    return {question.enrichment.name: group.create_task(_answer(question, pb_data, put)) for question in questions}
+
+
+def _connect(questions: list[Question], tasks: Mapping[str, asyncio.Task[Problem | None]]) -> None:
+    for question in questions:
+        own = tasks.get(question.enrichment.name)
+        needed = (tasks.get(name) for name in sorted(question.enrichment.waits_for))
+        question.waits_for.extend(other for other in needed if other is not None and other is not own)
 
 
 async def _answer(question: Question, pb_data: Facts, put: Put) -> Problem | None:
