@@ -21,6 +21,8 @@ d = deliveries.c
 BATCH = 1000
 ROUNDS = 50
 CRASHES_ALONE = 3
+# What a sender is told whose repeat waited for the attempt that died: nobody knows its outcome, repeat it.
+INTERRUPTED = '{"kind":"failed","fault":"lost"}'
 
 _come = (
     select(d.id)
@@ -149,7 +151,7 @@ def release(connection: Connection, look: Look, now: datetime) -> State | None:
             AGAIN, {"of_id": row.id, "now": now_us, "look": now_us + FIRST_LOOK_US, "crashed": crashes, "why": reason}
         )
         return "waiting"
-    ending = '{"kind":"failed","ours":true}' if row.policy_off else None
+    ending = INTERRUPTED if row.policy_off else None
     move(connection, [Moved(id=row.id, pipeline=row.pipeline, state="failed", reason=final, ending=ending)], now_us)
     return "failed"
 

@@ -141,6 +141,8 @@ async def test_a_processed_one_is_interrupted(scene: Scene) -> None:
     assert await scene.store.release_stalled(await stalled(scene, one), scene.now) == "failed"
     row = await scene.store.event(f"#{one}")
     assert row and row.deliveries[0].reason.startswith("interrupted")
+    (standing,) = await scene.store.standing(row.id)
+    assert standing.ending == {"kind": "failed", "fault": "lost"}, "its sender is told to repeat, not that we are broken"
 
 
 async def test_two_sweeps_release_it_once(scene: Scene) -> None:
