@@ -61,7 +61,7 @@ def taken(operation: Operation, handed: Mapping[str, Any], place: Place | None) 
                 raise OursFailed(_missing(argument, operation), place)
         else:
             values[argument.name] = _checked(argument, value, operation, place)
-    return Arguments(values, _secrets(operation, values))
+    return Arguments(values, secrets_of(operation, values))
 
 
 def _checked(argument: Argument, value: Any, operation: Operation, place: Place | None) -> Any:
@@ -101,7 +101,8 @@ def _validator(argument: Argument) -> Any:
     )
 
 
-def _secrets(operation: Operation, values: Mapping[str, Any]) -> frozenset[str]:
+def secrets_of(operation: Operation, values: Mapping[str, Any]) -> frozenset[str]:
+    """The texts in the values of arguments declared `secret: true`, numbers as text."""
     found = (_texts(values[one.name]) for one in operation.args if one.secret and one.name in values)
     return frozenset(text for texts in found for text in texts if text)
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from urllib.parse import quote_plus
 
 import orjson
 
-from engine.auth import BasicAuth
+from engine.auth import BasicAuth, OAuth2Auth
 from engine.auths.basic import credentials
 from engine.cache import Cache
 from engine.catalog import Catalog
 from engine.clock import Clock
+from engine.connector import Connector
 from engine.door import Carry, Door, OnHold, Outside
 from engine.errors import OursFailed
 from engine.masking import Masker
 from engine.permits import MemoryPermits, Permits
 from engine.request import Call, HttpRequest, Reply
+from engine.userinfo import userinfo
 
 
 class Exchange:
@@ -101,8 +104,20 @@ def _doors(catalog: Catalog, outside: Outside) -> Mapping[str, Door]:
 
 def _derived(catalog: Catalog) -> list[str]:
     """Secrets in the form in which they leave: a part of that form would not be found by searching for the secret."""
-    auths = (connector.auth for connector in catalog.connectors.values())
-    return [credentials(auth.user, auth.password) for auth in auths if isinstance(auth, BasicAuth)]
+    return [pair for connector in catalog.connectors.values() for pair in _pairs(connector)]
+
+
+def _pairs(connector: Connector) -> Iterator[str]:
+    """Every `user:password` of a connector as Basic sends it (RFC 7617 §2)."""
+    auth = connector.auth
+    if isinstance(auth, BasicAuth):
+        yield credentials(auth.user, auth.password)
+    if isinstance(auth, OAuth2Auth):  # RFC 6749 §2.3.1: both form-encoded first
+        yield credentials(quote_plus(auth.client_id), quote_plus(auth.client_secret))
+    token_url = auth.token_url if isinstance(auth, OAuth2Auth) else ""
+    for url in (connector.base_url, connector.proxy or "", token_url):
+        if (pair := userinfo(url)) is not None:
+            yield credentials(*pair)
 
 
 def _key(call: Call) -> Hashable:

@@ -22,6 +22,7 @@ from engine.once import Once
 from engine.pipeline import Ask
 from engine.progress import Progress
 from engine.request import Send
+from engine.secret_arguments import secret_texts
 from engine.verdict import Verdict
 from engine.worked_out import WorkedOut
 
@@ -39,6 +40,7 @@ async def journey(work: Work, send: Send, keep: Keep) -> Ending:
     except (OursFailed, Wait) as problem:
         ending = _ended_by(problem)
     trace.vars = scope["vars"]
+    trace.secrets |= secret_texts(work.pipeline, work.catalog, scope)
     caller.forget_items_left_out([name for name, seen in scope["steps"].items() if seen["verdict"] in ("ok", "skip")])
     if not trace.search:  # it ended before all was mapped; people still look for it
         trace.search = known_search_keys(work.pipeline, scope)
@@ -95,20 +97,20 @@ async def _learn_facts(caller: Caller, scope: dict[str, Any]) -> Problem | None:
     scope["pb_data"] = caller.trace.pb_data = pb_data
     problem = None
     if work.pipeline.enrich:
-        problem = await enrich([_question(ask, caller, scope) for ask in work.pipeline.enrich], pb_data, put_by(caller))
+        seen = {name: value for name, value in scope.items() if name not in ("vars", "steps", "item", "index")}
+        problem = await enrich([_question(ask, caller, seen) for ask in work.pipeline.enrich], pb_data, put_by(caller))
     scope["updated_at"] = iso(caller.answered_at or work.now)
     return problem
 
 
-def _question(ask: Ask, caller: Caller, scope: Mapping[str, Any]) -> Question:
+def _question(ask: Ask, caller: Caller, seen: Mapping[str, Any]) -> Question:
     catalog = caller.work.catalog
     trace = EnrichmentTrace(name=f"{ask.connector}.{ask.enrichment}", asked=False)
     caller.trace.enrichments.append(trace)
-    seen = {name: value for name, value in scope.items() if name not in ("vars", "steps", "item", "index")}
     return Question(
         ask=ask,
         enrichment=catalog.enrichment(ask.connector, ask.enrichment),
-        scope=seen | {"config": catalog.connectors[ask.connector].config},
+        scope={**seen, "config": catalog.connectors[ask.connector].config},
         trace=trace,
     )
 

@@ -19,6 +19,8 @@ MASK = "***"
 # Up to seven, it is masked inside text only as a word of its own, so that a PIN does not cut holes into every IMSI.
 _WHOLE_ONLY_BELOW = 4
 _WORD_BELOW = 8
+_CUT = "…"  # ends a text that was cut; what stands before may be the beginning of a secret
+_TOLD_OF_CUT = 4  # so much of a beginning, or more, is masked
 _GENERATIONS = 3  # of a session's values: replies to the one before may still be under way
 
 
@@ -94,18 +96,34 @@ class _Lens:
         self.secrets = secrets
         inside = {form: secret for secret in secrets if len(secret) >= _WHOLE_ONLY_BELOW for form in _forms(secret)}
         self._forms = tuple(inside)
-        self._seen = tuple({form.encode("utf-8", "surrogatepass") for form in (*inside, *secrets)})
+        self._starts = tuple({form[:_TOLD_OF_CUT] for form in inside})
+        self._seen = tuple({written for form in (*inside, *secrets) for written in _as_written(form)})
         longest_first = sorted(inside, key=lambda form: -len(form))
         self._pattern = re.compile("|".join(_pattern(form, inside[form]) for form in longest_first) or "(?!)")
 
     def seen_in(self, written: bytes) -> bool:
         """Whether any form stands in the JSON, perhaps only as a part of something longer."""
-        return any(form in written for form in self._seen)
+        return any(form in written for form in self._seen) or (
+            any(cut in written for cut in _WRITTEN_CUTS) and any(start.encode() in written for start in self._starts)
+        )
 
     def text(self, text: str) -> str:
         if text in self.secrets:
             return MASK
-        return self._pattern.sub(MASK, text) if any(form in text for form in self._forms) else text
+        if any(form in text for form in self._forms):
+            text = self._pattern.sub(MASK, text)
+        return self._without_beginnings(text) if _CUT in text else text
+
+    def _without_beginnings(self, text: str) -> str:
+        """The text without beginnings of secrets that a cut left over."""
+        told, *rest = text.split(_CUT)
+        for piece in rest:
+            told = f"{self._without_beginning(told)}{_CUT}{piece}"
+        return told
+
+    def _without_beginning(self, text: str) -> str:
+        begins = [_begins(form, text) for form in self._forms]
+        return text[: min(found)] + MASK if (found := [at for at in begins if at >= 0]) else text
 
     def value(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -127,11 +145,35 @@ def _pattern(form: str, secret: str) -> str:
     return rf"(?<![0-9A-Za-z]){pattern}(?![0-9A-Za-z])" if len(secret) < _WORD_BELOW else pattern
 
 
+def _begins(form: str, text: str) -> int:
+    """Where in `text` a beginning of the form stands at its very end; -1 where none does."""
+    at = text.find(form[:_TOLD_OF_CUT], max(0, len(text) - len(form) + 1))
+    while at >= 0 and not form.startswith(text[at:]):
+        at = text.find(form[:_TOLD_OF_CUT], at + 1)
+    return at
+
+
+def _as_written(form: str) -> set[bytes]:
+    """The form as it stands in JSON, by either writer."""
+    return {inner.encode("utf-8", "surrogatepass") for inner in (form, *_json_forms(form))}
+
+
+def _json_forms(text: str) -> tuple[str, str]:
+    return json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+_WRITTEN_CUTS = (_CUT.encode(), json.dumps(_CUT)[1:-1].encode())
+_ESCAPED = re.compile("%[0-9A-F]{2}")
+
+
 def _forms(secret: str) -> set[str]:
-    """The secret as it is, and as it looks where it is carried."""
+    """The secret as it is, and as it looks where it is carried: JSON also within JSON."""
     raw = secret.encode("utf-8", "surrogatepass")
     encoded = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}
     encoded |= {form.rstrip("=") for form in encoded}
-    written = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    carried = {quote(raw, safe=""), quote(raw), quote_plus(raw), escape(secret), escape(secret, quote=False)}
-    return {secret} | encoded | written | carried
+    written = {again for once in _json_forms(secret) for again in (once, *_json_forms(once))}
+    quoted = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
+    quoted |= {_ESCAPED.sub(lambda found: found[0].lower(), form) for form in quoted}
+    by_name = escape(secret)
+    marked = {by_name, escape(secret, quote=False), by_name.replace("&quot;", "&#34;").replace("&#x27;", "&#39;")}
+    return {secret, repr(secret)[1:-1]} | encoded | written | quoted | marked

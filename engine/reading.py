@@ -70,7 +70,7 @@ def _no_constant(name: str) -> NoReturn:
 def _problem(kind: ReplyKind, content_type: str, text: str, error: Exception) -> str:
     wanted = "JSON" if kind == "json" else "XML"
     said = content_type.partition(";")[0].strip() or "no content type"
-    begins = " ".join(text[:80].split())
+    begins = " ".join(text[:80].split()) + ("…" if len(text) > 80 else "")
     why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
     return f'the body is not {wanted} ({said}): {why}; it begins "{begins}"'
 

@@ -14,6 +14,7 @@ from engine.scalar import scalar_text
 
 LONGEST_RETRY_AFTER_S = 24 * 3600.0
 SAID_CHARACTERS = 200
+READ_CHARACTERS = 4000
 
 # Where systems say what is wrong: our own shape and FastAPI's (domain.md 5.2), PortaBilling's, OAuth's, RFC 9457's.
 _SAYING = (
@@ -51,9 +52,15 @@ def in_words(operation: Operation, reply: Reply) -> str:
 
 def what_it_says(reply: Reply) -> str:
     """The system's own words: an error or message its body holds, else its text, at most 200 characters on one line."""
-    said = next(_sayings(reply.body, 3), "") or re.sub(r"<[^<>]*>", " ", reply.text[:4000])
+    said = next(_sayings(reply.body, 3), "") or _without_tags(reply.text)
     line = " ".join(said.split())
     return line if len(line) <= SAID_CHARACTERS else line[: SAID_CHARACTERS - 1] + "…"
+
+
+def _without_tags(text: str) -> str:
+    """The beginning of a text without its markup. Only what looks like a tag is one: holes would hide a secret's parts."""
+    beginning = text if len(text) <= READ_CHARACTERS else f"{text[: READ_CHARACTERS - 1]}…"
+    return re.sub(r"</?[A-Za-z!?][^<>]*>", " ", beginning)
 
 
 def _sayings(body: Any, depth: int) -> Iterator[str]:

@@ -10,6 +10,7 @@ from engine.loading.draft import items, members
 from engine.loading.findings import Findings
 from engine.loading.node import Node
 from engine.place import Place
+from engine.userinfo import userinfo
 
 _FIELDS: Final = ("password", "token", "client_secret")
 _NAMED: Final = re.compile(r"(^|_)(password|passwd|secret|token|api_?key|private_key)$")
@@ -115,4 +116,17 @@ def _check_url(name: str, node: Node, findings: Findings) -> None:
 def secret_values(root: Node, placeholders: set[Place]) -> set[str]:
     """The values that stand where a secret belongs, however they came there."""
     found = [*_secrets(root, "nsps"), *_secrets(root, "connector")]
-    return {node.value for _, node in found if node.kind == "text" and node.value and node.place not in placeholders}
+    values = {node.value for _, node in found if node.kind == "text" and node.value and node.place not in placeholders}
+    return values.union(*(_in_url(url) for url in _urls(root)))
+
+
+def _urls(root: Node) -> Iterator[str]:
+    holders = ((root, ("store", "queue", "base_url", "proxy")), (root.get("auth"), ("token_url",)))
+    nodes = [holder.get(name) for holder, names in holders if holder is not None for name in names]
+    return (node.value for node in nodes if node is not None and node.kind == "text")
+
+
+def _in_url(url: str) -> set[str]:
+    """The password in a URL, as it is written there and as it is meant."""
+    pair, written = userinfo(url), _URL.search(url)
+    return {text for text in (pair[1] if pair else "", written[1] if written else "") if text}

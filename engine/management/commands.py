@@ -27,9 +27,9 @@ async def events(project: Path, environ: Environ, wanted: EventFilter, since: st
         wanted = with_changes(wanted, since=parse_since(since, desk.now()))
         rows = await history.event_list(desk.store, wanted)
         if form == "json":
-            print_json([history.as_json(row) for row in rows])
+            print_json(desk.shown([history.as_json(row) for row in rows]))
         else:
-            print_lines(history.list_lines(rows, wanted))
+            print_lines(desk.lines(history.list_lines(rows, wanted)))
 
 
 async def show(project: Path, environ: Environ, asked: str, full: bool, form: str) -> None:
@@ -37,10 +37,11 @@ async def show(project: Path, environ: Environ, asked: str, full: bool, form: st
     async with open_desk(project, environ) as desk:
         event = await _event(desk, asked)
         told = await history.event_story(desk.store, event)
+        secrets = desk.secrets_in(await desk.store.stored_event(event.id))
         if form == "json":
-            print_json(told)
+            print_json(desk.shown(told, secrets))
         else:
-            print_lines(history.story_lines(event, told, full=full))
+            print_lines(desk.lines(history.story_lines(event, told, full=full), secrets))
 
 
 async def why(project: Path, environ: Environ, asked: str, form: str) -> None:
@@ -49,10 +50,11 @@ async def why(project: Path, environ: Environ, asked: str, form: str) -> None:
         event = await _event(desk, asked)
         stored = await desk.store.stored_event(event.id)
         entries = why_module.reasons(stored, desk.catalog) if stored else []
+        secrets = desk.secrets_in(stored)
         if form == "json":
-            print_json(entries)
+            print_json(desk.shown(entries, secrets))
         else:
-            print_lines(why_module.reason_lines(event.event_type, entries))
+            print_lines(desk.lines(why_module.reason_lines(event.event_type, entries), secrets))
 
 
 async def replay(project: Path, environ: Environ, asked: Replay) -> None:
@@ -80,9 +82,9 @@ async def status(project: Path, environ: Environ, form: str) -> None:
     async with open_desk(project, environ) as desk:
         told = await control.standing(desk.store, desk.catalog, desk.now())
         if form == "json":
-            print_json(told)
+            print_json(desk.shown(told))
         else:
-            print_lines(control.standing_lines(told, desk.now()))
+            print_lines(desk.lines(control.standing_lines(told, desk.now())))
 
 
 async def refused(project: Path, environ: Environ, limit: int, form: str) -> None:
@@ -90,9 +92,9 @@ async def refused(project: Path, environ: Environ, limit: int, form: str) -> Non
     async with open_desk(project, environ) as desk:
         kept = await desk.store.refusals(limit)
         if form == "json":
-            print_json([history.as_json(refusal) for refusal in kept])
+            print_json(desk.shown([history.as_json(refusal) for refusal in kept]))
         else:
-            print_lines(refused_lines(kept, (await desk.store.counts())["refused"]))
+            print_lines(desk.lines(refused_lines(kept, (await desk.store.counts())["refused"])))
 
 
 async def admit(project: Path, environ: Environ, refusal_id: int) -> None:

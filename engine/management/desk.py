@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from engine.catalog import Catalog
 from engine.clock import SystemClock
+from engine.envelope import envelope
 from engine.errors import ConfigurationRefused
+from engine.event import Event
 from engine.loading.load import load_project
+from engine.masking import Masker
+from engine.route import route
+from engine.secret_arguments import secret_texts
 from engine.storage.store import Store
 
 
@@ -25,8 +31,26 @@ class Desk:
     catalog: Catalog
     clock: SystemClock
 
+    masker: Masker
+
     def now(self) -> datetime:
         return self.clock.now()
+
+    def shown(self, told: Any, secrets: Iterable[str] = ()) -> Any:
+        """JSON values without secrets: the environment's, as far as it is set here, and these."""
+        return self.masker.value(told, secrets)
+
+    def lines(self, lines: Iterable[str], secrets: Iterable[str] = ()) -> Iterator[str]:
+        """Lines without them."""
+        return (self.masker.text(line, secrets) for line in lines)
+
+    def secrets_in(self, event: Event | None) -> set[str]:
+        """What the event brings that the pipelines taking it hand to arguments declared `secret: true`."""
+        if event is None:
+            return set()
+        scope = {**envelope(event, "", event.facts, None), "config": self.catalog.settings.config}
+        taking = (self.catalog.pipelines[one.pipeline] for one in route(event, self.catalog).taken)
+        return {text for pipeline in taking for text in secret_texts(pipeline, self.catalog, scope)}
 
 
 @asynccontextmanager
@@ -41,7 +65,7 @@ async def open_desk(project: Path, environ: Mapping[str, str]) -> AsyncIterator[
     clock = SystemClock()
     store = await Store.open(loaded.catalog.settings.store, project=project, clock=clock)
     try:
-        yield Desk(store=store, catalog=loaded.catalog, clock=clock)
+        yield Desk(store=store, catalog=loaded.catalog, clock=clock, masker=Masker(loaded.catalog.secrets))
     finally:
         await store.close()
 
