@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from engine.catalog import Catalog
@@ -14,8 +15,8 @@ def summary_lines(catalog: Catalog, url: str, masker: Masker) -> Iterator[str]:
     """A few calm lines, without secrets."""
     settings = catalog.settings
     yield f"NSPS runs {settings.instance}"
-    yield f"  store      {masker.text(settings.store)}"
-    yield f"  queue      {masker.text(settings.queue)}"
+    yield f"  store      {_address(settings.store, masker)}"
+    yield f"  queue      {_address(settings.queue, masker)}"
     receivers = (("from ESPF", settings.receive.espf), ("as a connector of NSPS", settings.receive.nsps))
     for sender, receiver in receivers:
         if receiver is not None:
@@ -25,6 +26,11 @@ def summary_lines(catalog: Catalog, url: str, masker: Masker) -> Iterator[str]:
     if not catalog.pipelines:
         yield "  pipeline   none: events are stored, and `nsps replay` routes them once there is one"
     yield f"Listening at {url}"
+
+
+def _address(url: str, masker: Masker) -> str:
+    """The address without the credentials that may stand in it."""
+    return masker.text(re.sub(r"://[^@/]*@", "://***@", url))
 
 
 def _receiver(sender: str, receiver: EspfReceiver | NspsReceiver, url: str) -> str:

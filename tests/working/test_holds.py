@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.auth import BasicAuth
+from engine.catalog import Catalog
+from engine.clock import VirtualClock
+from engine.connector import Connector, Step
+from engine.pipeline import Ask, Pipeline
+from engine.settings import Settings
+from engine.storage.protocol import Hold
+from engine.storage.store import Store
+from engine.working.holds import Holds, fingerprint
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HSS = Connector(name="hss", base_url="http://a", auth=BasicAuth(user="u", password="secret-word"))
+PIPELINES = {
+    "asks": Pipeline(name="asks", events=("A/*",), enrich=(Ask(connector="billing", enrichment="account"),)),
+    "calls": Pipeline(name="calls", events=("A/*",), dispatch=(Step(id="s", connector="hss", operation="sync"),)),
+    "off": Pipeline(name="off", events=("A/*",), off="WTL_API_URL is not set"),
+}
+
+
+def catalog_with(hss: Connector = HSS) -> Catalog:
+    connectors = {"hss": hss, "billing": Connector(name="billing")}
+    return Catalog(project=Path(), settings=Settings(instance="t"), connectors=connectors, pipelines=PIPELINES)
+
+
+async def holds_with(*held: Hold) -> tuple[Holds, Store]:
+    store = await Store.open("sqlite://", project=Path(), clock=VirtualClock(NOW))
+    for one in held:
+        await store.set_hold(one)
+    holds = Holds(catalog_with(), store, VirtualClock(NOW))
+    await holds.refresh()
+    return holds, store
+
+
+def paused(scope: str) -> Hold:
+    return Hold(scope=scope, kind="paused", by="ann", reason="move", at=NOW)
+
+
+async def test_a_pipeline_that_is_off_or_unknown_is_never_claimable() -> None:
+    holds, store = await holds_with()
+    assert set(holds.claimable) == {"asks", "calls"}
+    assert holds.why_not("off") == "pipeline off is off: WTL_API_URL is not set"
+    assert holds.why_not("gone") == "pipeline gone is unknown here"
+    await store.close()
+
+
+async def test_each_scope_holds_exactly_the_pipelines_it_names_or_that_use_its_connector() -> None:
+    for scope, left in (
+        ("all", set()),
+        ("pipeline:asks", {"calls"}),
+        ("connector:billing", {"calls"}),
+        ("connector:hss", {"asks"}),
+    ):
+        holds, store = await holds_with(paused(scope))
+        assert set(holds.claimable) == left
+        await store.close()
+
+
+async def test_it_says_who_paused_it_and_why() -> None:
+    holds, store = await holds_with(paused("connector:hss"))
+    assert holds.why_not("calls") == "connector hss is paused by ann: move"
+    assert holds.why_not("asks") is None
+    await store.close()
+
+
+class Gates:
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def hold(self, connector: str, reason: str) -> None:
+        self.told.append(f"hold {connector}")
+
+    def release(self, connector: str) -> None:
+        self.told.append(f"release {connector}")
+
+
+async def test_a_hold_another_process_set_closes_the_way_out_here_and_lifting_opens_it() -> None:
+    holds, store = await holds_with()
+    gates = Gates()
+    holds.gates = gates
+    await store.set_hold(Hold(scope="connector:hss", kind="held", by="nsps", reason="refused", at=NOW, owner="x"))
+    await holds.refresh()
+    await store.lift("connector:hss", NOW)
+    await holds.refresh()
+    assert gates.told == ["hold hss", "release hss"]
+    await store.close()
+
+
+async def test_a_hold_is_outdated_when_its_connectors_settings_changed_and_a_pause_never_is() -> None:
+    holds, store = await holds_with(paused("pipeline:asks"))
+    await holds.hold_refused("hss", "wrong password")
+    assert await holds.lift_outdated() == []
+    changed = catalog_with(replace(HSS, auth=BasicAuth(user="u", password="other-word")))
+    assert await Holds(changed, store, VirtualClock(NOW)).lift_outdated() == ["connector:hss"]
+    assert [hold.scope for hold in await store.holds()] == ["pipeline:asks"]
+    await store.close()
+
+
+def test_a_fingerprint_tells_settings_apart_and_gives_none_of_them_away() -> None:
+    assert fingerprint(HSS) == fingerprint(replace(HSS, description="other words"))
+    others = [replace(HSS, base_url="http://b"), replace(HSS, config={"login": "x"})]
+    assert len({fingerprint(HSS), *map(fingerprint, others)}) == 3
+    assert len(fingerprint(HSS)) == 8
