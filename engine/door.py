@@ -93,9 +93,9 @@ class Door:
 
     async def _carried(self, call: Call, request: HttpRequest) -> Reply:
         request = _traced(request, call)
-        sent = self._outside.masker.value(self._transport.describe(request), call.secrets)
+        sent = self._transport.describe(request)
         carry = self._outside.carry or self.over_wire
-        return replace(await carry(call, request), sent=sent)
+        return (await carry(call, request)).to(sent)
 
     async def over_wire(self, call: Call, request: HttpRequest) -> Reply:
         """The reply of the connector's own system."""
@@ -109,7 +109,7 @@ class Door:
         renewal = await self._auth.renew(held, self, self._outside.clock.now())
         if renewal.held is not None:
             self._outside.masker.learn_session(self.connector.name, _secret_values(renewal.held))
-        return renewal
+        return replace(renewal, reason=self._outside.masker.text(renewal.reason))
 
     async def operation(self, name: str, held: Held, /) -> tuple[Verdict, Jar]:
         """See sessions.Ask: a login's or refresh's operation, with the cookies it was given on its way."""
@@ -160,11 +160,11 @@ class Door:
 
 def _traced(request: HttpRequest, call: Call) -> HttpRequest:
     """With the event's trace id and a new request id, where the request does not bring its own."""
-    own = {name.lower() for name, _ in request.headers}
+    own = {name.lower() for name, _ in request.headers} if request.headers else ()
     headers = [("x-b3-traceid", call.trace_id)] if call.trace_id and "x-b3-traceid" not in own else []
     if "x-request-id" not in own:
         headers.append(("x-request-id", f"{_PROCESS}{next(_REQUESTS):016x}"))
-    return laid_over(request, headers)
+    return request.headed((*request.headers, *headers))
 
 
 def _secret_values(held: Held) -> list[str]:

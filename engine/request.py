@@ -32,6 +32,18 @@ class HttpRequest:
     content: Any = None
     base_url: str | None = None
 
+    def headed(self, headers: tuple[tuple[str, str], ...]) -> HttpRequest:
+        """The request with these headers in place of its own: dataclasses.replace takes three times as long."""
+        return HttpRequest(
+            method=self.method,
+            path=self.path,
+            query=self.query,
+            headers=headers,
+            body=self.body,
+            content=self.content,
+            base_url=self.base_url,
+        )
+
 
 Session = Mapping[str, Any]
 
@@ -68,7 +80,8 @@ class Reply:
     `status` None when none came. `headers` have lower-case names. `text` is always text, `body` as `reply:` reads it,
     null when empty. `error`: `connect` nothing was sent; `timeout`, `lost` it may have been taken; `unreadable` too
     large, or not what `reply` says. `detail` says in words what the transport saw. `sent` describes the request as it
-    left, auth included, for traces and tests: {method, url, path, query, headers, json|form|xml|text}.
+    left, auth included, for traces and tests: {method, url, path, query, headers, json|form|xml|text}. Headers that carry
+    credentials are masked in it; other secrets are when it is recorded.
     """
 
     status: int | str | None = None
@@ -82,6 +95,22 @@ class Reply:
     source: Source = "wire"
     sent: Mapping[str, Any] | None = None
     retry_after_s: float | None = None
+
+    def to(self, sent: Mapping[str, Any]) -> Reply:
+        """The same, as the reply to what was `sent`."""
+        return Reply(
+            status=self.status,
+            headers=self.headers,
+            body=self.body,
+            text=self.text,
+            error=self.error,
+            detail=self.detail,
+            asked_at=self.asked_at,
+            took_s=self.took_s,
+            source=self.source,
+            sent=sent,
+            retry_after_s=self.retry_after_s,
+        )
 
 
 class Send(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from engine.delivery import CallTrace, Ending, EnrichmentTrace, StepTrace, Trace
@@ -122,9 +123,12 @@ def _without_credentials(message: Mapping[str, Any] | None) -> Mapping[str, Any]
     if not headers or message is None:
         return message
     pairs = headers.items() if isinstance(headers, Mapping) else headers
+    if not any(is_secret_header(name) for name, _ in pairs):
+        return message
     return {**message, "headers": {name: MASK if is_secret_header(name) else text for name, text in pairs}}
 
 
+@lru_cache(maxsize=1024)  # few names, five in each call
 def is_secret_header(name: str) -> bool:
     """Whether a header of this name carries credentials."""
     lower = name.lower()

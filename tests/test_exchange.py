@@ -68,7 +68,7 @@ async def test_ids_the_request_brings_itself_stay(world):
     ]
 
 
-async def test_the_reply_says_what_was_sent_with_every_secret_masked(world):
+async def test_the_reply_says_what_was_sent_without_the_credentials_of_its_headers(world):
     content = {"ki": "00112233445566778899aabbccddeeff", "copy": "a-token-of-the-hss", "imsi": "001010000000001"}
     request = HttpRequest(method="POST", path="/prov", query=(("a", "1"), ("a", "2")), body="json", content=content)
     reply = await world.exchange.send(a_call(request=request, secrets=frozenset({content["ki"]})))
@@ -79,9 +79,9 @@ async def test_the_reply_says_what_was_sent_with_every_secret_masked(world):
         "url": "http://hss.example:8080/api/prov?a=1&a=2",
         "path": "/prov",
         "query": {"a": ["1", "2"]},
-        "json": {"ki": "***", "copy": "***", "imsi": "001010000000001"},
+        "json": content,
     }
-    assert world.asked[0][1].content == content
+    assert world.masker.value(sent, {content["ki"]})["json"] == content | {"ki": "***", "copy": "***"}, "when recorded"
 
 
 @pytest.mark.parametrize("path", ["/subscriber/..", "/subscriber/%2E%2e/admin", "/./x"])

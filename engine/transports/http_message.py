@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -30,14 +31,19 @@ def url_of(base_url: str, request: HttpRequest) -> str:
 
     Raises OursFailed for a path with a `.` or `..` segment: a client would resolve it and call something else.
     """
-    base, _, base_query = (request.base_url or base_url).partition("?")
-    path, _, path_query = request.path.partition("?")
+    return _url(request.base_url or base_url, request.path, request.query)
+
+
+@lru_cache(maxsize=1024)  # each is asked for twice: to describe the request, and to send it
+def _url(base_url: str, own_path: str, own_query: tuple[tuple[str, str], ...]) -> str:
+    base, _, base_query = base_url.partition("?")
+    path, _, path_query = own_path.partition("?")
     if _DOT_SEGMENT.search(path):
         raise OursFailed(f"the path {path!r} has a segment . or .. which would lead to another place; check its values")
     whole = base.rstrip("/") + "/" + quote(path.lstrip("/"), _SAFE_IN_PATH) if path else base
-    if not (base_query or path_query or request.query):
+    if not (base_query or path_query or own_query):
         return whole
-    query = "&".join(part for part in (base_query, path_query, _query(request.query)) if part)
+    query = "&".join(part for part in (base_query, path_query, _query(own_query)) if part)
     return f"{whole}?{query}" if query else whole
 
 
@@ -71,7 +77,7 @@ def _json_bytes(content: Any) -> bytes:
 def headers_of(request: HttpRequest) -> list[tuple[str, str]]:
     """The headers as they go out: with a content type where there is a body and the request names none."""
     headers = list(request.headers)
-    if request.body and not any(name.lower() == "content-type" for name, _ in headers):
+    if request.body and "content-type" not in [name.lower() for name, _ in headers]:
         headers.append(("content-type", CONTENT_TYPES[request.body]))
     return headers
 
@@ -83,14 +89,13 @@ def describe(base_url: str, request: HttpRequest) -> dict[str, Any]:
     secrets are the masker's.
     """
     path, _, query = request.path.partition("?")
+    asked = (*parse_qsl(query, keep_blank_values=True), *request.query) if query or request.query else ()
     described: dict[str, Any] = {
         "method": request.method,
         "url": url_of(base_url, request),
         "path": "/" + path.lstrip("/"),
-        "query": _gathered((*parse_qsl(query, keep_blank_values=True), *request.query))
-        if query or request.query
-        else {},
-        "headers": {name.lower(): _shown(name, value) for name, value in headers_of(request)},
+        "query": _gathered(asked),
+        "headers": {(lower := name.lower()): _shown(lower, value) for name, value in headers_of(request)},
     }
     if request.body:
         described[request.body] = _gathered(request.content) if request.body == "form" else request.content
@@ -98,7 +103,7 @@ def describe(base_url: str, request: HttpRequest) -> dict[str, Any]:
 
 
 def _shown(name: str, value: str) -> str:
-    if name.lower() not in _MASKED_HEADERS:
+    if name not in _MASKED_HEADERS:
         return value
     scheme = _SCHEME.match(value)
     return f"{scheme[0]}***" if scheme else "***"
