@@ -16,6 +16,7 @@ from engine.connector import ReplyKind
 # orjson reads an integer beyond 64 bits as a float and so loses digits: such a body goes to the exact, slower reader.
 _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
 _LONG_NUMBER = b"0" * 19
+_UNQUOTED = re.compile(rb"(?:^|[\s:,\[-])[0-9]{19}")  # an ICCID in quotes is text and keeps its digits anyhow
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _XML_DEPTH = 200
 
@@ -53,7 +54,7 @@ def _text(content: bytes, content_type: str) -> str:
 
 
 def _json(content: bytes, text: str) -> Any:
-    if _LONG_NUMBER in content.translate(_DIGITS_ALIKE):
+    if _LONG_NUMBER in content.translate(_DIGITS_ALIKE) and _UNQUOTED.search(content):
         return json.loads(text, parse_constant=_no_constant)
     try:
         return orjson.loads(content)

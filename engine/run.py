@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -24,6 +25,8 @@ from engine.summary import summary_lines
 from engine.terminal import say
 
 GRACE_S = 25.0
+# New objects that may be part of a cycle before the collector looks: an event in flight holds hundreds, and hardly any is.
+COLLECT_AFTER = 20_000
 
 log = structlog.get_logger("nsps.run")
 
@@ -50,6 +53,7 @@ async def run(catalog: Catalog, masker: Masker, host: str, port: int, passing: M
         for line in summary_lines(catalog, url, masker):
             say(line)
         sys.stdout.flush()
+        _settle()
         broken = asyncio.ensure_future(parts.broken.wait())
         asked = asyncio.ensure_future(stop.wait())
         await asyncio.wait([broken, asked], return_when=asyncio.FIRST_COMPLETED)
@@ -57,6 +61,13 @@ async def run(catalog: Catalog, masker: Masker, host: str, port: int, passing: M
             waiting.cancel()
         log.info("stopping: no more is taken, what is in flight is finished")
     return 1 if parts.broken.is_set() else 0
+
+
+def _settle() -> None:
+    """What was loaded stays: the collector never walks it again. That was a tenth of all CPU time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 10, 10)
 
 
 def _asked_to_stop(stop: asyncio.Event, number: signal.Signals) -> None:
