@@ -197,6 +197,17 @@ def test_every_file_of_ours_that_is_named_exists(page: Path) -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+@EVERY_PAGE
+def test_every_row_of_a_table_has_the_cells_of_its_head(page: Path) -> None:
+    odd, wanted = [], 0
+    for line in page.read_text(encoding="utf-8").splitlines():
+        cells = line.replace("\\|", "").count("|") if line.startswith("|") else 0
+        if cells and wanted and cells != wanted:
+            odd.append(line)
+        wanted = cells
+    assert odd == []
+
+
 def test_every_page_is_reached_from_the_readme() -> None:
     text = README.read_text(encoding="utf-8")
     assert [page.name for page in PAGES[1:] if f"(docs/{page.name})" not in text] == []
