@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from engine.delivery import OnceKey, OnceNote, Outcome, Routed, State, StepDone
-from engine.event import Event, EventSource
+from engine.event import Event
+from engine.storage.shown import AttemptRow, DeliveryRow, EventFilter, EventRow, Refusal
 from engine.value import value
 
 # --- intake -----------------------------------------------------------------------------------------------------------
@@ -71,21 +72,6 @@ class Intake(Protocol):
 
     async def refuse(self, refusal: Refusal) -> None:
         """Keeps what was refused, within bounds of count, bytes and rate; counts it always."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """What a sender posted and we did not take. `headers` carries no credentials."""
-
-    at: datetime
-    source: EventSource
-    status: int
-    reason: str
-    sender: str
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-    id: int = 0
-    admitted_as: str | None = None
 
 
 # --- claims -----------------------------------------------------------------------------------------------------------
@@ -241,72 +227,6 @@ class Control(Protocol):
         """The files of a configuration that was kept, by name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventRow:
-    """An event as the history shows it."""
-
-    id: str
-    source: str
-    received_at: datetime
-    event_type: str
-    i_env: str | None
-    i_event: str | None
-    body: bytes
-    trace_id: str
-    repeats: int
-    same_id_as: str | None
-    deliveries: tuple[DeliveryRow, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryRow:
-    """A delivery as the history shows it, finished or not."""
-
-    id: int
-    event_id: str
-    pipeline: str
-    lane: str | None
-    mode: str
-    state: State
-    reason: str
-    attempts: int
-    due_at: datetime | None
-    finished_at: datetime | None
-    superseded_by: int | None
-    replay_of: int | None
-    owner: str | None
-    suspect: bool
-    behind: int | None = None  # the delivery of its lane that must end first
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptRow:
-    delivery_id: int
-    number: int
-    started_at: datetime
-    ended_at: datetime
-    ending: str
-    reason: str
-    config_hash: str
-    trace: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventFilter:
-    """What `nsps events` asks for. `find` matches an event id, an i_event, an i_account or a declared search key.
-
-    `state`: a delivery's state, or `unrouted`. Newest first; `before` is the id of the last event of the page before.
-    """
-
-    state: str | None = None
-    pipeline: str | None = None
-    event_type: str | None = None
-    find: str | None = None
-    since: datetime | None = None
-    before: str | None = None
-    limit: int = 50
-
-
 class History(Protocol):
     async def events(self, wanted: EventFilter) -> list[EventRow]: ...
 
@@ -343,3 +263,25 @@ class History(Protocol):
         """Deliveries for an event no pipeline took; returns their ids."""
 
     async def owners(self) -> list[tuple[Owner, datetime]]: ...
+
+
+# The history's values are of this contract too.
+__all__ = [
+    "Accepted",
+    "Arrival",
+    "AttemptRow",
+    "Claimed",
+    "Claims",
+    "Control",
+    "DeliveryRow",
+    "EventFilter",
+    "EventRow",
+    "Finished",
+    "History",
+    "Hold",
+    "Intake",
+    "Look",
+    "Owner",
+    "Refusal",
+    "Standing",
+]
