@@ -142,7 +142,9 @@ async def test_a_processed_one_is_interrupted(scene: Scene) -> None:
     row = await scene.store.event(f"#{one}")
     assert row and row.deliveries[0].reason.startswith("interrupted")
     (standing,) = await scene.store.standing(row.id)
-    assert standing.ending == {"kind": "failed", "fault": "lost"}, "its sender is told to repeat, not that we are broken"
+    assert standing.ending == {"kind": "failed", "fault": "lost"}, (
+        "its sender is told to repeat, not that we are broken"
+    )
 
 
 async def test_two_sweeps_release_it_once(scene: Scene) -> None:
