@@ -36,7 +36,7 @@ def _case(node: Node, connector: str) -> Case:
         enrich=text(node.get("enrich")) or None,
         with_=_plain_map(node.get("with")),
         replies=_replies(node.get("replies"), connector),
-        expects=_expects(node.get("expect")),
+        expects=_expects(node.get("expect"), connector),
         now=text(node.get("now")) or None,
         config=_plain_map(node.get("config")),
         place=node.place,
@@ -55,26 +55,26 @@ def _replies(node: Node | None, connector: str) -> dict[str, tuple[dict[str, Any
     }
 
 
-def _expects(node: Node | None) -> tuple[Expect, ...]:
+def _expects(node: Node | None, connector: str) -> tuple[Expect, ...]:
     if node is None:
         return ()
-    return tuple(_expect(one) for one in (items(node) if node.kind == "list" else [node]))
+    return tuple(_expect(one, connector) for one in (items(node) if node.kind == "list" else [node]))
 
 
-def _expect(node: Node) -> Expect:
+def _expect(node: Node, connector: str) -> Expect:
     requests = node.get("requests")
     return Expect(
         fields={name: child.plain() for name, child in members(node).items() if name != "requests"},
-        requests=tuple(_request(one) for one in items(requests)) if requests is not None else None,
+        requests=tuple(_request(one, connector) for one in items(requests)) if requests is not None else None,
         places=_places(node),
         place=node.place,
     )
 
 
-def _request(node: Node) -> ExpectedRequest:
+def _request(node: Node, connector: str) -> ExpectedRequest:
     times = whole(node.get("times"))
     return ExpectedRequest(
-        call=text(node.get("call")),
+        call=full_name(text(node.get("call")), connector),
         times=1 if times is None else times,
         fields={name: child.plain() for name, child in members(node).items() if name not in _ASIDE},
         place=node.place,
