@@ -50,6 +50,8 @@ async def run(catalog: Catalog, masker: Masker, host: str, port: int, passing: M
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _asked_to_stop, stop, number)
     async with process(catalog, masker, host, port, passing) as (url, parts):
+        gc.collect()
+        gc.freeze()  # what is loaded now stays: no collection need look at it again
         for line in summary_lines(catalog, url, masker):
             say(line)
         sys.stdout.flush()

@@ -19,7 +19,7 @@ from engine.working.heartbeat import Heartbeat
 from engine.working.holds import Holds
 from engine.working.room import Room
 
-CROWDED = 2000  # ids held here, beyond which the actor waits and the sweep does not look
+CROWDED = 20_000  # ids held here, beyond which the actor waits and the sweep does not look
 ALONE_S = 2.0  # how long a suspect has the process to itself
 PAUSE_S = 1.0
 

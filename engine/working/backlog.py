@@ -11,7 +11,7 @@ CLAIM_AT_ONCE = 50  # the batch the claim was measured with
 class Backlog:
     """Ids that wait for room in this process, each once. What does not fit is dropped: the sweep finds it again."""
 
-    def __init__(self, per_pipeline: int = 1000) -> None:
+    def __init__(self, per_pipeline: int = 10_000) -> None:
         self._per_pipeline = per_pipeline
         self._ids: dict[str, dict[int, None]] = {}
         self._suspects: deque[int] = deque()
