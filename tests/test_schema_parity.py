@@ -113,7 +113,7 @@ PAIRS: list[tuple[type, str, str, set[str], set[str]]] = [
     (case.TestFile, "test", "$connector_tests", {"tests"}, {"cases", "file", "pipeline"}),
     # one event is a list of one; so is what is expected of it
     (case.Case, "test", "$pipeline_test", {"event", "expect"}, {"expects", "call", "enrich", "with_"}),
-    (case.Case, "test", "$connector_test", {"event", "expect"}, {"expects", "events"}),
+    (case.Case, "test", "$connector_test", {"expect"}, {"expects", "events"}),
 ]
 
 
