@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from engine.loading.load import load_project
 from engine.management.desk import open_desk
 from engine.run import running
 from engine.storage.protocol import EventFilter
-from tests.pages import PAGES, ROOT, fences, nsps_lines, project
+from tests.pages import PAGES, ROOT, Fence, fences, nsps_lines, project
 
 README = ROOT / "README.md"
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -61,6 +62,47 @@ def test_the_guide_and_the_readme_show_tests_of_what_they_teach(tmp_path: Path) 
         loaded = load_project(project(page, tmp_path / page.stem), {}, placeholders=True)
         assert loaded.catalog is not None
         assert len(list(run_cases(loaded.catalog, loaded.tests, ""))) >= least
+
+
+def test_the_readme_shows_what_the_commands_print(tmp_path: Path) -> None:
+    """Its files are written as they come up on the page, its commands that need no running NSPS are run."""
+    compared = 0
+    for fence in fences(README):
+        if fence.file is not None:
+            (tmp_path / fence.file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / fence.file).write_text(fence.text, encoding="utf-8")
+        for line, shown in _shown(fence) if fence.language == "console" else ():
+            if line.startswith("echo "):
+                subprocess.run(line, shell=True, cwd=tmp_path, check=True)
+            elif shown and line.split()[1] in ("init", "validate", "test", "dry-run"):
+                assert _without_times(_printed(tmp_path, *line.split()[1:])) == _without_times(shown), line
+                compared += 1
+        if fence.text.startswith("error[NSPS209]"):
+            file = tmp_path / "connectors/iptv.yaml"
+            right = file.read_text(encoding="utf-8")
+            file.write_text(right.replace("args.active", "args.activ"), encoding="utf-8")
+            assert fence.text in _printed(tmp_path, "validate")
+            file.write_text(right, encoding="utf-8")
+            compared += 1
+    assert compared == 5
+
+
+def _shown(fence: Fence) -> list[tuple[str, str]]:
+    """Each command of a fence with what the page says it prints."""
+    parts = re.split(r"^\$ (.*)\n", fence.text, flags=re.MULTILINE)
+    return list(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def _printed(folder: Path, *words: str) -> str:
+    nsps = Path(sys.executable).with_name("nsps")
+    environ = {"PATH": "/usr/bin:/bin", "NSPS_PROJECT": str(folder)}
+    done = subprocess.run([nsps, *words], cwd=folder, env=environ, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return done.stdout.replace(f"{folder}/", "")
+
+
+def _without_times(text: str) -> str:
+    return re.sub(r" in [0-9.]+ (ms|s)$", "", text, flags=re.MULTILINE).strip()
 
 
 async def test_who_follows_the_readme_sees_what_it_shows(tmp_path: Path) -> None:
@@ -210,4 +252,5 @@ def test_every_row_of_a_table_has_the_cells_of_its_head(page: Path) -> None:
 
 def test_every_page_is_reached_from_the_readme() -> None:
     text = README.read_text(encoding="utf-8")
-    assert [page.name for page in PAGES[1:] if f"(docs/{page.name})" not in text] == []
+    paths = [page.relative_to(ROOT).as_posix() for page in PAGES if page != README]
+    assert [path for path in paths if f"({path})" not in text] == []
