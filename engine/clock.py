@@ -23,7 +23,8 @@ class SystemClock:
 
     def now(self) -> datetime:
         """Store time, as this process knows it."""
-        return datetime.now(UTC) + self.offset  # noqa: TID251 - the one place that asks the machine
+        now = datetime.now(UTC)  # noqa: TID251 - the one place that asks the machine
+        return now + self.offset if self.offset else now
 
     async def sleep(self, seconds: float, /) -> None:
         """Returns after `seconds`."""

@@ -13,7 +13,8 @@ STATUS = "queued"  # what NSPS says at delivery time (domain.md 4.9); never to b
 
 def iso(instant: datetime) -> str:
     """ISO 8601 with microseconds and `+00:00`, as NSPS writes instants."""
-    return instant.astimezone(UTC).isoformat(timespec="microseconds")
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")
 
 
 def envelope(

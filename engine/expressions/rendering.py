@@ -55,7 +55,20 @@ class Rendering:
         if hole is not None:
             return self._guarded(self._finished(self._one(self._value_of(hole))))
         parts = self._parts()
+        if parts is not None and (fixed := self._fixed(parts)) is not None:
+            return fixed
         return self._guarded(self._finished(_joined(parts) if parts is not None else self._by_jinja()))
+
+    def _fixed(self, parts: list[str | Text]) -> Text | None:
+        """For text without holes: the same every time. None where it has some, or where it may not stand."""
+        text = "".join(part for part in parts if isinstance(part, str))
+        try:
+            if len(text) > MAX_RESULT or any(not isinstance(part, str) for part in parts):
+                return None
+            WHOLE.get(self.escape, str)(text)
+        except FunctionFailed:
+            return None
+        return lambda _scope: text
 
     def _one(self, value: Value) -> Text:
         text_of = TEXT_OF[self.escape]
@@ -181,7 +194,7 @@ def _lookup_or(path: tuple[str, ...], instead: Any) -> Value:
     def run(scope: Scope) -> Any:
         value: Any = scope
         for name in path:
-            if not isinstance(value, Mapping) or name not in value:
+            if (value.__class__ is not dict and not isinstance(value, Mapping)) or name not in value:
                 return instead
             value = value[name]
         return instead if value is None else value

@@ -94,10 +94,12 @@ class HttpTransport:
 
     async def _take(self, response: Response, seen: _Seen) -> None:
         seen.status, seen.headers = response.status, _headers(response)
-        limit = self._connector.max_reply_bytes
-        if not _announced(seen.headers, limit):
+        limit, length = self._connector.max_reply_bytes, _announced(seen.headers)
+        if length is None or length <= limit:
             while (chunk := await response.body_reader.read_chunk()) is not None:
                 seen.content += chunk
+                if len(seen.content) == length:
+                    return  # whole as announced: asking for more would only cost a turn of the loop
                 if len(seen.content) > limit:
                     break
             else:
@@ -122,10 +124,10 @@ class _Seen:
     detail: str = ""
 
 
-def _announced(headers: Mapping[str, str], limit: int) -> bool:
-    """Whether the sender says by itself that the body is too large."""
+def _announced(headers: Mapping[str, str]) -> int | None:
+    """How many bytes the sender says the body has; None where it does not say, and of one that is packed."""
     length = headers.get("content-length", "")
-    return length.isdecimal() and len(length) < 20 and int(length) > limit
+    return int(length) if length.isdecimal() and len(length) < 20 else None
 
 
 def _headers(response: Response) -> dict[str, str]:
