@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.auth import SessionAuth
 from engine.connector import Connector, Enrichment, Operation
 from engine.pipeline import Pipeline
 from engine.settings import Settings
@@ -35,3 +36,15 @@ class Catalog:
     def enrichment(self, connector: str, name: str) -> Enrichment:
         """The enrichment; the loader has checked that it exists."""
         return self.connectors[connector].enrichments[name]
+
+    def logins(self, connector: str) -> frozenset[str]:
+        """The operations that log in to a connector: its login and refresh, and what these are made of."""
+        auth = self.connectors[connector].auth
+        if not isinstance(auth, SessionAuth):
+            return frozenset()
+        return frozenset(self._made_of(connector, [auth.login, *([auth.refresh] if auth.refresh else [])]))
+
+    def _made_of(self, connector: str, names: Sequence[str]) -> Iterator[str]:
+        for name in names:
+            yield name
+            yield from self._made_of(connector, [step.operation for step in self.operation(connector, name).steps])

@@ -61,6 +61,7 @@ class Door:
         self._trace_id = ""
         make = SESSIONS.get(connector.auth.kind)
         self._auth = make(connector.auth, connector) if make else None
+        self._logins = catalog.logins(connector.name)
         self._keeper = SessionKeeper(connector.name, outside.clock, self._renew, self._refused)
 
     async def send(self, call: Call) -> Reply:
@@ -70,6 +71,8 @@ class Door:
         if self._auth is None:
             fixed = FIXED[self.connector.auth.kind]
             return await self._carried(call, fixed(self.connector.auth, call.render({})))
+        if call.operation in self._logins:  # called by itself, as a connector's tests do: no session is laid over it
+            return await self._carried(call, call.render({}))
         self._trace_id = call.trace_id
         held = await self._keeper.current()
         reply = await self._with(held, call)

@@ -46,7 +46,7 @@ def in_words(operation: Operation, reply: Reply) -> str:
         words = _FAULTS[reply.error].format(name=name, reads=operation.reply)
         return f"{status}{words}" + (f": {reply.detail}" if reply.detail else "")
     status = f"HTTP {reply.status}" if isinstance(reply.status, int) else f"status {reply.status}"
-    said = what_it_says(reply)
+    said = reply.detail or what_it_says(reply)  # the transport's word on a redirect tells more than its body
     return f"{status} from {name}" + (f": {said}" if said else "")
 
 

@@ -41,6 +41,13 @@ def test_a_2xx_that_cannot_be_read_is_retry() -> None:
     assert verdict.reason == "HTTP 200: the answer of sys.sync cannot be read as json"
 
 
+def test_the_reason_of_a_redirect_says_where_it_pointed() -> None:
+    verdict = judged(
+        status=302, text="<html>Moved</html>", detail="it points to https://other/; redirects are never followed"
+    )
+    assert verdict.reason == "HTTP 302 from sys.sync: it points to https://other/; redirects are never followed"
+
+
 def test_other_transports_are_ok_without_an_error() -> None:
     assert judged(status="00000").kind == "ok"
     assert judged(status=None).kind == "ok"

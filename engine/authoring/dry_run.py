@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.authoring.example_event import read_event
-from engine.authoring.script import Script, logins
+from engine.authoring.script import Script
 from engine.catalog import Catalog
 from engine.clock import SystemClock
 from engine.command import print_json, print_lines
@@ -148,7 +148,7 @@ class Live:
     async def carry(self, call: Call, request: HttpRequest) -> Reply:
         """The real reply of a read-only call or login that has no reply of its own; else the script's."""
         name = f"{call.connector}.{call.operation}"
-        harmless = call.read_only or call.operation in logins(self._catalog, call.connector)
+        harmless = call.read_only or call.operation in self._catalog.logins(call.connector)
         if harmless and name not in self._scripted:
             reply: Reply = await self.over_wire(call, request)
             return reply

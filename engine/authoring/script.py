@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from engine.auth import SessionAuth
 from engine.catalog import Catalog
 from engine.clock import Clock
 from engine.connector import Operation
@@ -49,7 +48,7 @@ class Script:
         name = f"{call.connector}.{call.operation}"
         operation = self.catalog.operation(call.connector, call.operation)
         described = describe(request)
-        login = call.operation in logins(self.catalog, call.connector)
+        login = call.operation in self.catalog.logins(call.connector)
         self.sent.append(
             Sent(call=name, connector=call.connector, read_only=operation.read_only, login=login, request=described)
         )
@@ -113,17 +112,3 @@ def _pairs(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
         earlier = found.get(name)
         found[name] = value if earlier is None else [*(earlier if isinstance(earlier, list) else [earlier]), value]
     return found
-
-
-def logins(catalog: Catalog, connector: str) -> frozenset[str]:
-    """The operations that log in to a connector: its login and refresh, and what these are made of."""
-    auth = catalog.connectors[connector].auth
-    if not isinstance(auth, SessionAuth):
-        return frozenset()
-    return frozenset(_parts(catalog, connector, [auth.login, *([auth.refresh] if auth.refresh else [])]))
-
-
-def _parts(catalog: Catalog, connector: str, names: Sequence[str]) -> Iterator[str]:
-    for name in names:
-        yield name
-        yield from _parts(catalog, connector, [step.operation for step in catalog.operation(connector, name).steps])
