@@ -26,6 +26,7 @@ from engine.storage.protocol import EventFilter
 from tests.pages import PAGES, ROOT, Fence, fences, nsps_lines, project
 
 README = ROOT / "README.md"
+SHIPPED = [ROOT / "nsps.yaml", *sorted(ROOT.glob("connectors/*.yaml")), *sorted(ROOT.glob("pipelines/*.yaml"))]
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 WITH_PROJECT = pytest.mark.parametrize(
     "page", [page for page in PAGES if fences(page, "yaml")], ids=lambda page: page.name
@@ -173,7 +174,7 @@ def _options(command: object) -> set[str]:
     return {name for one in getattr(command, "params", ()) if isinstance(one, TyperOption) for name in one.opts}
 
 
-@EVERY_PAGE
+@pytest.mark.parametrize("page", [*PAGES, *SHIPPED], ids=lambda page: page.name)
 def test_every_command_and_option_that_is_named_exists(page: Path) -> None:
     commands = _commands()
     wrong = []
