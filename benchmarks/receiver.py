@@ -64,7 +64,9 @@ def main(rounds: int = 4) -> float:
     rates = [statistics.median(one.rates) for one in (stored, bare)]
     cpu_us = [statistics.median(one.cpu_us) for one in (stored, bare)]
     print(f"receiver, 32 in flight: with store / without {rates[0] / rates[1]:.2f} (at least 0.40)")
-    print(f"  with store {rates[0]:,.0f} posts/s, {cpu_us[0]:,.0f} us CPU a post; without {rates[1]:,.0f}, {cpu_us[1]:,.0f} us")
+    print(
+        f"  with store {rates[0]:,.0f} posts/s, {cpu_us[0]:,.0f} us CPU a post; without {rates[1]:,.0f}, {cpu_us[1]:,.0f} us"
+    )
     return cpu_us[0]
 
 

@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvloop
+
+from benchmarks.floor import floor
 from benchmarks.load import flood, trickle
 from benchmarks.process import Child, free_port, wait_ready
 from benchmarks.project import write_project
@@ -27,8 +30,8 @@ class Running:
     nsps: Child
     mock: Child
     port: int
+    mock_port: int
     store: Path
-    first: int = 1
 
     def finished(self) -> int:
         """How many deliveries have ended, read from the store beside the running process."""
@@ -51,30 +54,50 @@ def running(delay_s: float = 0.0) -> Iterator[Running]:
     with tempfile.TemporaryDirectory() as name:
         folder, port, mock_port = Path(name), free_port(), free_port()
         write_project(folder)
-        mock = Child(sys.executable, "-m", "benchmarks.mock", str(mock_port), str(delay_s), cwd=Path.cwd(), log=folder / "mock.log")
+        mock = Child(
+            sys.executable,
+            "-m",
+            "benchmarks.mock",
+            str(mock_port),
+            str(delay_s),
+            cwd=Path.cwd(),
+            log=folder / "mock.log",
+        )
         env = {"MOCK_URL": f"http://127.0.0.1:{mock_port}", "ESPF_PASSWORD": "bench", "NSPS_LOG": "warning"}
         nsps = Child(NSPS, "run", "--port", str(port), cwd=folder, log=folder / "nsps.log", env=env)
         try:
             wait_ready(port)
-            yield Running(nsps=nsps, mock=mock, port=port, store=folder / "var" / "nsps.db")
+            yield Running(nsps=nsps, mock=mock, port=port, mock_port=mock_port, store=folder / "var" / "nsps.db")
         finally:
             nsps.stop()
             mock.stop()
 
 
-def cpu_per_event(count: int) -> None:
-    """Posts a burst and waits for the last outcome."""
+def cpu_per_event(count: int, receiver_us: float) -> None:
+    """Posts a burst and waits for the last outcome; `receiver_us` is what benchmarks.receiver measured of a post.
+
+    The worker's part is what `nsps run` used beyond that. The floor, a bare loop that makes the same three calls, is
+    measured in the same run: on a busy machine both grow, and their ratio says more than either.
+    """
     with running() as system:
         asyncio.run(flood(system.port, b"/espf", 500, 1))
         system.wait_finished(500)
+        floor_us = uvloop.run(floor(system.mock_port, count // 2))
         nsps_s, mock_s, started = system.nsps.cpu_s, system.mock.cpu_s, time.perf_counter()
         posted = asyncio.run(flood(system.port, b"/espf", count, 1001))
         system.wait_finished(500 + count)
         took_s = time.perf_counter() - started
         ours_us = (system.nsps.cpu_s - nsps_s) / count * 1e6
         mock_us = (system.mock.cpu_s - mock_s) / count * 1e6
-        print(f"whole path, {count} events: {count / took_s:,.0f} events/s, answers {posted.statuses}")
-        print(f"  CPU per event: nsps run (receiver, store, worker) {ours_us:,.0f} us, mock {mock_us:,.0f} us")
+        floor_us = statistics.mean([floor_us, uvloop.run(floor(system.mock_port, count // 2))])
+    worker_us = ours_us - receiver_us
+    print(f"whole path, {count:,} events: {count / took_s:,.0f} events/s, answers {posted.statuses}")
+    print(f"  worker / floor {worker_us / floor_us:.1f}, whole path / floor {ours_us / floor_us:.1f}")
+    print(
+        f"  CPU an event: nsps run {ours_us:,.0f} us = receiver {receiver_us:,.0f} + worker {worker_us:,.0f} (at most 700);",
+        end=" ",
+    )
+    print(f"floor {floor_us:,.0f}, mock {mock_us:,.0f}")
 
 
 def latency(count: int = 200) -> None:
@@ -86,7 +109,7 @@ def latency(count: int = 200) -> None:
         system.wait_finished(100 + count)
         with sqlite3.connect(f"file:{system.store}?mode=ro", uri=True) as db:
             rows = db.execute(
-                "SELECT h.finished_at - e.received_at FROM history h JOIN events e ON e.id = h.event_id"
+                "SELECT h.finished_at - e.received_at FROM history h JOIN events e ON e.seq = h.event_seq"
                 " ORDER BY h.finished_at DESC LIMIT ?",
                 (count,),
             ).fetchall()
