@@ -70,17 +70,23 @@ def same(wanted: Any, got: Any) -> bool:
 def _requests(expect: Expect, sent: Sequence[Sent], catalog: Catalog) -> Iterator[Difference]:
     wanted = [one for one in expect.requests or () for _ in range(one.times)]
     if [one.call for one in wanted] != [one.call for one in sent]:
-        lines = difflib.unified_diff([w.call for w in wanted], [s.call for s in sent], "expected", "sent", lineterm="")
-        yield Difference(
-            message=f"{len(wanted)} requests expected, {len(sent)} were sent, not the same calls in the same order"
-            if wanted
-            else f"nothing was to be sent, but {len(sent)} requests were: {', '.join(one.call for one in sent)}",
-            place=expect.places.get("requests", expect.place),
-            lines=tuple(lines)[2:],
-        )
+        yield _other_calls([one.call for one in wanted], [one.call for one in sent], expect)
         return
     for number, (one, real) in enumerate(zip(wanted, sent, strict=True), start=1):
         yield from _request(number, one, real, catalog)
+
+
+def _other_calls(wanted: Sequence[str], sent: Sequence[str], expect: Expect) -> Difference:
+    place = expect.places.get("requests", expect.place)
+    if not wanted:
+        return Difference(message=f"nothing was to be sent, but this was: {', '.join(sent)}", place=place)
+    if not sent:
+        return Difference(message=f"nothing was sent; expected: {', '.join(wanted)}", place=place)
+    if len(wanted) == len(sent) == 1:
+        return Difference(message=f"request 1: expected {wanted[0]}, {sent[0]} was sent", place=place)
+    lines = difflib.unified_diff(wanted, sent, "expected", "sent", lineterm="", n=len(wanted))
+    message = f"the requests differ: {len(wanted)} expected, {len(sent)} sent"
+    return Difference(message=message, place=place, lines=tuple(lines)[3:])
 
 
 def _request(number: int, wanted: ExpectedRequest, sent: Sent, catalog: Catalog) -> Iterator[Difference]:

@@ -32,6 +32,7 @@ class Seen:
     """What became of one event. `outcome` is `not taken` when its pipeline does not take it."""
 
     event_id: str
+    trace_id: str
     outcome: str
     reason: str = ""
     attempts: int = 0
@@ -92,7 +93,7 @@ class Rehearsal:
         event = read_event(raw, self.clock.now())
         routing = route(event, self.catalog)
         accepted = await self.store.accept(espf_arrival(event, routing))
-        seen.append(Seen(event_id=event.id, outcome="waiting"))
+        seen.append(Seen(event_id=event.id, trace_id=event.trace_id, outcome="waiting"))
         if not accepted.new:
             seen[-1].outcome, seen[-1].reason = "repeat", f"a repeat of event {accepted.event_id}"
         elif not routing.taken:

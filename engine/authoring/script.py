@@ -27,6 +27,7 @@ class Sent:
     read_only: bool
     login: bool
     request: Json
+    trace_id: str = ""  # of the event it was sent for
 
 
 @dataclass(slots=True)
@@ -50,7 +51,14 @@ class Script:
         described = describe(request)
         login = call.operation in self.catalog.logins(call.connector)
         self.sent.append(
-            Sent(call=name, connector=call.connector, read_only=operation.read_only, login=login, request=described)
+            Sent(
+                call=name,
+                connector=call.connector,
+                read_only=operation.read_only,
+                login=login,
+                request=described,
+                trace_id=call.trace_id,
+            )
         )
         entry, source = self._entry(name, operation)
         return self._reply(entry, source, call, described)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -104,22 +104,12 @@ async def _pipeline_case(catalog: Catalog, file: TestFile, case: Case, result: R
 
 
 def _against(expects: list[Expect], seen: list[Seen], sent: list[Sent], catalog: Catalog) -> Iterator[Difference]:
-    position = 0
     for number, (expect, one) in enumerate(zip(expects, seen, strict=True), start=1):
-        mine = (
-            sent[position:] if number == len(expects) else sent[position : position + _wanted(expect, sent[position:])]
-        )
-        position += len(mine) if expect.requests is not None else 0
+        mine = [request for request in sent if request.trace_id == one.trace_id]
         for found in differences(expect, one.values(), mine, catalog):
             told = f"event {number}: {found.message}" if len(expects) > 1 else found.message
             reason = (f"its reason: {one.reason}",) if found.message.startswith("outcome") and one.reason else ()
             yield Difference(message=told, place=found.place, lines=(*reason, *found.lines))
-
-
-def _wanted(expect: Expect, sent: list[Sent]) -> int:
-    if expect.requests is None:
-        return len(sent)
-    return sum(one.times for one in expect.requests)
 
 
 async def _connector_case(catalog: Catalog, file: TestFile, case: Case, result: Result) -> None:
@@ -151,7 +141,7 @@ def _note_missing(script: Script, result: Result) -> None:
 
 def _masked(sent: Sent, masker: Masker) -> Sent:
     request: Any = masker.value(dict(sent.request))
-    return Sent(call=sent.call, connector=sent.connector, read_only=sent.read_only, login=sent.login, request=request)
+    return replace(sent, request=request)
 
 
 def run_tests(asked: TestRun, form: str) -> int:

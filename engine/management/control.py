@@ -89,7 +89,8 @@ def standing_lines(told: Mapping[str, Any], now: datetime) -> Iterator[str]:
         yield what + (f": {hold['reason']}" if hold["reason"] else "") + f"  ({resume_command(hold['scope'])})"
     for name, why in told["off"].items():
         yield f"{state('held', 'off')} pipeline {name}: {why}"
-    yield f"{told['events']} events, {told['repeats']} repeats, {told['unrouted']} unrouted, {told['refused']} refused"
+    counted = (("event", "events"), ("repeat", "repeats"), ("unrouted", "unrouted"), ("refused", "refused"))
+    yield ", ".join(f"{told[many]} {one if told[many] == 1 else many}" for one, many in counted)
     if told["refused"]:
         yield "  what was refused: nsps refused"
     if told.get("oldest_due_at") and told["oldest_due_at"] < now:
