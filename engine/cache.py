@@ -11,7 +11,7 @@ from engine.clock import Clock
 from engine.request import Reply
 
 Ask = Callable[[], Awaitable[Reply]]
-_MOST_ENTRIES = 5_000
+_MOST_ENTRIES = 1_000  # some 9 KB each, as Python holds them
 _MOST_CHARACTERS = 64 * 1024 * 1024
 
 

@@ -107,10 +107,10 @@ def _engine(path: str, begin: str, connections: int) -> Engine:
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             "journal_mode=WAL",
             "synchronous=FULL",  # a commit is on the disk when it returns
-            "secure_delete=OFF",
+            "secure_delete=ON",  # what is erased, such as progress, does not stay readable in the file
             "wal_autocheckpoint=4000",
             "temp_store=MEMORY",
-            "cache_size=-16000",
+            "cache_size=-4000",  # KiB, of each connection; the system's own cache has the rest of the file
         ):
             connection.execute(f"PRAGMA {pragma}")
 
