@@ -179,8 +179,25 @@ def _forms(secret: str) -> set[str]:
     encoded = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}
     encoded |= {form.rstrip("=") for form in encoded}
     written = {again for once in _json_forms(secret) for again in (once, *_json_forms(once))}
-    quoted = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
-    quoted |= {_ESCAPED.sub(lambda found: found[0].lower(), form) for form in quoted}
-    by_name = escape(secret)
-    marked = {by_name, escape(secret, quote=False), by_name.replace("&quot;", "&#34;").replace("&#x27;", "&#39;")}
-    return {secret, repr(secret)[1:-1]} | encoded | written | quoted | marked
+    plain = (secret, *_json_forms(secret))
+    carried = {form for text in plain for form in (*_markup_forms(text), *_url_forms(text), *_source_forms(text))}
+    return {secret} | encoded | written | carried
+
+
+def _source_forms(text: str) -> tuple[str, str]:
+    """As programs write it in their own syntax, within either quotes."""
+    escaped = text.replace("\\", "\\\\")
+    return escaped, escaped.replace("'", "\\'")
+
+
+def _url_forms(text: str) -> set[str]:
+    """Percent-encoded, with capitals and without."""
+    raw = text.encode("utf-8", "surrogatepass")
+    forms = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
+    return forms | {_ESCAPED.sub(lambda found: found[0].lower(), form) for form in forms}
+
+
+def _markup_forms(text: str) -> tuple[str, str, str]:
+    """As XML and HTML escape it: quotes by name, not at all, by number."""
+    by_name = escape(text)
+    return by_name, escape(text, quote=False), by_name.replace("&quot;", "&#34;").replace("&#x27;", "&#39;")

@@ -28,6 +28,11 @@ def secret_texts(pipeline: Pipeline, catalog: Catalog, scope: Scope) -> set[str]
     return {text for step in pipeline.dispatch for text in _of_step(step, catalog, seen, seen["vars"])}
 
 
+def hands_over_secrets(catalog: Catalog) -> bool:
+    """Whether any pipeline has a secret argument at all."""
+    return bool(_with_secrets(catalog))
+
+
 def _mapped(pipeline: Pipeline, scope: Scope) -> dict[str, Any]:
     values = dict(scope.get("vars") or {})
     for entry in pipeline.map:

@@ -27,7 +27,8 @@ async def events(project: Path, environ: Environ, wanted: EventFilter, since: st
         wanted = with_changes(wanted, since=parse_since(since, desk.now()))
         rows = await history.event_list(desk.store, wanted)
         if form == "json":
-            print_json(desk.shown([history.as_json(row) for row in rows]))
+            secrets = await desk.secrets_in_all(row.id for row in rows)
+            print_json(desk.shown([history.as_json(row) for row in rows], secrets))
         else:
             print_lines(desk.lines(history.list_lines(rows, wanted)))
 

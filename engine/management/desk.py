@@ -19,7 +19,7 @@ from engine.event import Event
 from engine.loading.load import load_project
 from engine.masking import Masker
 from engine.route import route
-from engine.secret_arguments import secret_texts
+from engine.secret_arguments import hands_over_secrets, secret_texts
 from engine.storage.store import Store
 
 
@@ -43,6 +43,12 @@ class Desk:
     def lines(self, lines: Iterable[str], secrets: Iterable[str] = ()) -> Iterator[str]:
         """Lines without them."""
         return (self.masker.text(line, secrets) for line in lines)
+
+    async def secrets_in_all(self, event_ids: Iterable[str]) -> set[str]:
+        """The same of several events."""
+        if not hands_over_secrets(self.catalog):
+            return set()
+        return {secret for event_id in event_ids for secret in self.secrets_in(await self.store.stored_event(event_id))}
 
     def secrets_in(self, event: Event | None) -> set[str]:
         """What the event brings that the pipelines taking it hand to arguments declared `secret: true`."""
