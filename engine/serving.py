@@ -10,6 +10,7 @@ from typing import Any
 
 import uvicorn
 
+from engine.connection import Connection
 from engine.errors import WrongUse
 
 KEEP_ALIVE_S = 75
@@ -39,7 +40,7 @@ async def serving(app: Any, listening: socket.socket, grace_s: float) -> AsyncIt
     """Serves `app` until the block ends; then takes no more and answers what is being answered, within `grace_s`."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Connection,
         ws="none",
         loop="none",
         lifespan="off",

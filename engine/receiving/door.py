@@ -11,6 +11,7 @@ import structlog
 from engine.errors import EventRefused, StoreUnavailable
 from engine.event import EventSource
 from engine.receiving.answers import Answer
+from engine.receiving.credentials import Headers
 from engine.receiving.reading import BodyTooLarge, BodyTooSlow, Posted, Receive, SenderGone, posted, read_body
 from engine.receiving.reception import Reception
 
@@ -25,36 +26,44 @@ class Role(Protocol):
     source: EventSource
     max_body_bytes: int
 
+    def knows(self, headers: Headers, /) -> bool:
+        """Whether the credentials are those of a sender."""
+
+    def stranger(self) -> EventRefused:
+        """What a sender that is not known is told."""
+
     async def take(self, request: Posted, /) -> Answer:
-        """The answer to a whole request. Raises EventRefused, StoreUnavailable."""
+        """The answer to a whole request of a known sender. Raises EventRefused, StoreUnavailable."""
 
     def refuse(self, status: int, reason: str, /) -> Answer:
         """A refusal in this sender's words."""
 
 
 class Door:
-    """An ASGI application for one path."""
+    """An ASGI application for one path. Strangers have little room, and none of the senders': they cannot crowd them out."""
 
     def __init__(self, reception: Reception, role: Role) -> None:
         self._reception = reception
         self._role = role
-        self._inside = 0
+        self._inside = {True: 0, False: 0}
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: SendMessage) -> None:
         """Answers one request."""
-        if self._inside >= self._reception.at_once:
-            answer = self._role.refuse(503, f"{self._inside} requests are being answered already; come again")
+        known = self._role.knows(scope["headers"])
+        inside = self._inside[known]
+        if inside >= (self._reception.at_once if known else self._reception.strangers_at_once):
+            answer = self._role.refuse(503, f"{inside} requests are being answered already; come again")
             return await respond(send, answer, close=True)
-        self._inside += 1
+        self._inside[known] += 1
         try:
-            answer, close = await self._answer(scope, receive)
+            answer, close = await self._answer(scope, receive, known)
         except SenderGone:
             return None
         finally:
-            self._inside -= 1
+            self._inside[known] -= 1
         await respond(send, answer, close)
 
-    async def _answer(self, scope: Mapping[str, Any], receive: Receive) -> tuple[Answer, bool]:
+    async def _answer(self, scope: Mapping[str, Any], receive: Receive, known: bool) -> tuple[Answer, bool]:
         """The answer, and whether the connection closes after it."""
         if scope["method"] != "POST":
             return await self._refused(posted(scope), EventRefused(405, "only POST is answered here")), True
@@ -64,6 +73,8 @@ class Door:
             return self._role.refuse(503, str(slow)), True
         except BodyTooLarge as large:
             return await self._refused(posted(scope, large.beginning), large), True
+        if not known:
+            return await self._refused(posted(scope, body), self._role.stranger()), False
         return await self._take(posted(scope, body)), False
 
     async def _take(self, request: Posted) -> Answer:

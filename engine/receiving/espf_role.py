@@ -8,7 +8,7 @@ from engine.errors import EventRefused
 from engine.event import EventSource
 from engine.receiving.answers import Answer
 from engine.receiving.arrival import espf_arrival
-from engine.receiving.credentials import EspfCredentials
+from engine.receiving.credentials import EspfCredentials, Headers
 from engine.receiving.espf_body import read_espf
 from engine.receiving.reading import Posted
 from engine.receiving.reception import Reception
@@ -28,10 +28,16 @@ class EspfRole:
         self._wrong_credentials: Literal[401, 503] = settings.wrong_credentials
         self._reception = reception
 
+    def knows(self, headers: Headers, /) -> bool:
+        """Whether the credentials are ESPF's."""
+        return self._credentials.accept(headers)
+
+    def stranger(self) -> EventRefused:
+        """401, or 503 where the settings want ESPF to try again."""
+        return EventRefused(self._wrong_credentials, "wrong credentials")
+
     async def take(self, request: Posted, /) -> Answer:
         """200 once the event is stored, or known already. Raises EventRefused, StoreUnavailable."""
-        if not self._credentials.accept(request.headers):
-            raise EventRefused(self._wrong_credentials, "wrong credentials")
         event = read_espf(request.body, self._reception.stamp(request.headers))
         routing = self._reception.route(event)
         stored = await self._reception.take_in(espf_arrival(event, routing))

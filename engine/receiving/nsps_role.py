@@ -10,7 +10,7 @@ from engine.errors import EventRefused
 from engine.event import Event, EventSource
 from engine.receiving.answers import Answer, accepted, refused
 from engine.receiving.arrival import accepted_arrival, processed_arrival
-from engine.receiving.credentials import NspsCredentials
+from engine.receiving.credentials import Headers, NspsCredentials
 from engine.receiving.nsps_body import read_nsps
 from engine.receiving.processed import Processed
 from engine.receiving.reading import Posted
@@ -33,10 +33,16 @@ class NspsRole:
         self._processed = processed
         self._mask = mask
 
+    def knows(self, headers: Headers, /) -> bool:
+        """Whether it bears the API token."""
+        return self._credentials.accept(headers)
+
+    def stranger(self) -> EventRefused:
+        """401, as documented."""
+        return EventRefused(401, "Unauthorized")
+
     async def take(self, request: Posted, /) -> Answer:
         """202 or the documented error body. Raises EventRefused, StoreUnavailable."""
-        if not self._credentials.accept(request.headers):
-            raise EventRefused(401, "Unauthorized")
         event = read_nsps(request.body, self._reception.stamp(request.headers))
         if self._processed is not None:
             # Its own task: a sender that hangs up does not stop what has begun.

@@ -19,6 +19,7 @@ from engine.receiving.reading import BODY_WITHIN_S
 from engine.receiving.refusing import Refusals
 from engine.storage.protocol import Accepted, Arrival, Intake
 
+STRANGERS_AT_ONCE = 32  # requests with wrong credentials inside one receiver
 AT_ONCE = 256  # requests inside one receiver, beyond which the sender is told to come again
 
 log = structlog.get_logger("nsps.receive")
@@ -43,6 +44,7 @@ class Reception:
     put: Callable[[str, Sequence[int]], None]
     body_within_s: float = BODY_WITHIN_S
     at_once: int = AT_ONCE
+    strangers_at_once: int = STRANGERS_AT_ONCE
 
     def stamp(self, headers: Sequence[tuple[bytes, bytes]]) -> Stamp:
         """Id, time and trace of an event that just came. The trace id is the sender's where it gave one."""
