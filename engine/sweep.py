@@ -31,9 +31,10 @@ class SweepStore(Claims, Control, Protocol):
 
 
 class Sweep:
-    """Looks each second. `put` enqueues, `alone` takes a suspect, `crowded` says when not to look."""
+    """Looks each second. `put` enqueues, `alone` takes a suspect, `crowded` says when not to look.
+    `processed_only`: in a receiver without a worker, which looks after the answers it and its like make."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything a look touches
         self,
         *,
         store: SweepStore,
@@ -42,6 +43,7 @@ class Sweep:
         put: Callable[[str, Sequence[int]], None],
         alone: Callable[[int], None],
         crowded: Callable[[], bool],
+        processed_only: bool = False,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -49,6 +51,7 @@ class Sweep:
         self._put = put
         self._alone = alone
         self._crowded = crowded
+        self._processed_only = processed_only
 
     async def run(self) -> None:
         """Looks until cancelled; a store that is away is waited for."""
@@ -70,7 +73,7 @@ class Sweep:
         await self._holds.refresh()
         if self._crowded():
             return 0
-        looks = await self._store.look(self._clock.now(), LOOKS)
+        looks = await self._store.look(self._clock.now(), LOOKS, self._processed_only)
         stalled = [look for look in looks if look.stalled]
         await asyncio.gather(*(self._release(look) for look in stalled))
         await self._hand_on([look for look in looks if look.state == "waiting"])

@@ -31,7 +31,7 @@ _come = (
     .limit(bindparam("batch", type_=BigInteger()))
     .with_for_update(skip_locked=True)
 )
-COME = select(
+_rows = select(
     d.id,
     d.pipeline,
     d.state,
@@ -42,7 +42,9 @@ COME = select(
     d.policy_off,
     d.look_step,
     MAY_START.label("free"),
-).where(d.id.in_(_come))
+)
+COME = _rows.where(d.id.in_(_come))
+COME_PROCESSED = _rows.where(d.id.in_(_come.where(d.policy_off)))
 LOOKED = (
     update(deliveries)
     .where(d.id == bindparam("of_id", type_=BigInteger()))
@@ -51,13 +53,14 @@ LOOKED = (
 
 
 class SweepArea(Area):
-    async def look(self, now: datetime, limit: int) -> list[Look]:
+    async def look(self, now: datetime, limit: int, processed_only: bool = False) -> list[Look]:
         """Rows whose `look_at` has come; moves it (5 s, doubling to a minute) so that no other sweep looks too.
+        `processed_only`: those of processed answers, which is all that a receiver without a worker looks after.
 
         Rows that could not start, for they are not first in their lane, and running ones whose owner lives are passed
         over, a batch at a time: a backlog of blocked lanes does not stand in the way of a new one.
         """
-        return await self._write(lambda connection: look(connection, now, limit))
+        return await self._write(lambda connection: look(connection, now, limit, processed_only))
 
     async def release_stalled(self, look: Look, now: datetime) -> State | None:
         """A running delivery whose owner is dead waits again as a suspect, with an attempt "outcome unknown"; the third
@@ -65,13 +68,13 @@ class SweepArea(Area):
         return await self._write(lambda connection: release(connection, look, now))
 
 
-def look(connection: Connection, now: datetime, limit: int) -> list[Look]:
+def look(connection: Connection, now: datetime, limit: int, processed_only: bool = False) -> list[Look]:
     """At most `limit` looks, from at most 50 batches of rows."""
-    alive = living(connection, now)
+    alive, come = living(connection, now), COME_PROCESSED if processed_only else COME
     found: list[Look] = []
     for _ in range(ROUNDS):
         batch = min(BATCH, limit - len(found)) if found else BATCH
-        rows = connection.execute(COME, {"now": micros(now), "batch": min(batch, BATCH)}).all()
+        rows = connection.execute(come, {"now": micros(now), "batch": min(batch, BATCH)}).all()
         looks = [_look(row, alive) for row in rows]
         wanted = [
             one

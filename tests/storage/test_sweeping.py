@@ -42,6 +42,15 @@ async def test_a_look_moves_on_five_seconds_doubling_to_a_minute(scene: Scene) -
     assert await looks(scene) == [one]
 
 
+async def test_a_receiver_without_a_worker_looks_at_processed_answers_only(scene: Scene) -> None:
+    await scene.delivery()
+    processed = (await scene.accept(routed(scene.now), policy_off=True)).delivery_ids[0]
+    scene.later(60)
+    found = await scene.store.look(scene.now, 500, processed_only=True)
+    assert [look.delivery_id for look in found] == [processed]
+    assert len(await looks(scene)) == 1, "the workers' look is not taken from them"
+
+
 async def test_no_two_sweeps_look_at_one_row(scene: Scene) -> None:
     for _ in range(10):
         await scene.delivery()
