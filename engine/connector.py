@@ -137,6 +137,11 @@ class Tls:
     key: str | None = None
     verify: bool = True
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files it names."""
+        return tuple(file for file in (self.ca, self.cert, self.key) if file)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
@@ -158,4 +163,5 @@ class Connector:
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
     operations: Mapping[str, Operation] = field(default_factory=dict)
     enrichments: Mapping[str, Enrichment] = field(default_factory=dict)
+    identity: str = field(default="", repr=False)  # changes with its file, and with what that reads of the environment
     place: Place = NOWHERE

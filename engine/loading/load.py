@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -103,13 +103,29 @@ def _catalog(project: Project, assembly: Assembly, settings: Settings) -> Catalo
     return Catalog(
         project=assembly.folder,
         settings=settings,
-        connectors={name: part.value for name, part in project.connectors.items()},
+        connectors={
+            name: replace(part.value, identity=_identity(part, assembly)) for name, part in project.connectors.items()
+        },
         pipelines={name: part.value for name, part in project.pipelines.items()},
         hash=_hash(files),
         files=files,
         secrets=frozenset(secrets),
         unset=tuple(sorted(unset)),
     )
+
+
+def _identity(part: Part[Connector], assembly: Assembly) -> str:
+    """Names a connector as it is: its text, what it reads of the environment, its certificates."""
+    told = [assembly.texts[part.file].encode(), repr(part.root.plain()).encode(errors="backslashreplace")]
+    told += [_content(assembly.folder / file) for file in part.value.tls.files]
+    return _digest(told)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""  # the connector says so when it is called
 
 
 def _snapshot(project: Project, assembly: Assembly) -> dict[str, str]:
@@ -123,12 +139,14 @@ def _snapshot(project: Project, assembly: Assembly) -> dict[str, str]:
 
 
 def _hash(files: Mapping[str, str]) -> str:
+    return _digest(part.encode() for name, text in files.items() for part in (name, text))
+
+
+def _digest(parts: Iterable[bytes]) -> str:
     digest = hashlib.sha256()
-    for name, text in files.items():
-        for part in (name, text):
-            encoded = part.encode()
-            digest.update(len(encoded).to_bytes(8, "big"))
-            digest.update(encoded)
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
     return digest.hexdigest()
 
 
