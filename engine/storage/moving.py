@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Connection, Text, bindparam, case, delete, in
 from sqlalchemy.sql.expression import ColumnElement
 
 from engine.storage.counting import count
+from engine.storage.dialect import among, listed
 from engine.storage.prepared import Prepared
 from engine.storage.tables import deliveries, history
 from engine.value import value
@@ -45,28 +46,20 @@ def _copy() -> tuple[list[str], list[ColumnElement[Any]]]:
 
 
 _NAMES, _COLUMNS = _copy()
-_ONE = deliveries.c.id == bindparam("moved_id", type_=BigInteger())
-MOVE = Prepared(insert(history).from_select(_NAMES, select(*_COLUMNS).where(_ONE)))
-DROP = Prepared(delete(deliveries).where(_ONE))
+_MOVED = among(deliveries.c.id, "ids")
+MOVE = Prepared(insert(history).from_select(_NAMES, select(*_COLUMNS).where(_MOVED)))
+DROP = Prepared(delete(deliveries).where(_MOVED))
 
 
 def move(connection: Connection, moved: Sequence[Moved], now_us: int) -> None:
     """Ends these deliveries and counts them."""
     if not moved:
         return
-    rows = [
-        {
-            "moved_id": one.id,
-            "to_state": one.state,
-            "to_reason": one.reason,
-            "used": one.attempts_used,
-            "ended_at": now_us,
-            "finished": now_us,
-            "by_id": one.superseded_by,
-            "to_ending": one.ending,
-        }
-        for one in moved
-    ]
-    MOVE.run_many(connection, rows)
-    DROP.run_many(connection, rows)
+    alike: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)  # most are delivered at the first attempt
+    for one in moved:
+        alike[one.state, one.reason, one.attempts_used, one.superseded_by, one.ending].append(one.id)
+    for (state, reason, used, by_id, ending), ids in alike.items():
+        how = {"to_state": state, "to_reason": reason, "used": used, "by_id": by_id, "to_ending": ending}
+        MOVE.run(connection, {**how, "ids": listed(ids), "ended_at": now_us, "finished": now_us})
+    DROP.run(connection, {"ids": listed(one.id for one in moved)})
     count(connection, Counter((one.pipeline, one.state) for one in moved), now_us)
