@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -17,7 +17,7 @@ from engine.exchange import Exchange
 from engine.ids import new_event_id
 from engine.masking import Masker
 from engine.owner import surely_dead, this_process
-from engine.receive import Receiver, doors_of
+from engine.receive import Receiver, Way, doors_of
 from engine.receiving.processed import Processed
 from engine.receiving.reception import Reception
 from engine.receiving.refusing import Refusals
@@ -28,6 +28,7 @@ from engine.worker import Worker
 from engine.working.attempt import Attempts
 from engine.working.embedded import EmbeddedQueue, check_queue
 from engine.working.encoding import MaskedEncoding
+from engine.working.generation import Generation
 from engine.working.heartbeat import Heartbeat
 from engine.working.holds import Holds
 from engine.working.room import Room
@@ -53,14 +54,15 @@ class Process:
     enqueue: Enqueue
     sweep: Sweep
     receiver: Receiver
+    generations: list[Generation]
+    succeed: Callable[[Catalog], Generation]
     broken: asyncio.Event = field(default_factory=asyncio.Event)
     _beating: list[asyncio.Task[None]] = field(default_factory=list)
     _working: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
         """Begins to work: heartbeat first, so that claims are never those of a silent owner. Raises StoreUnavailable."""
-        settings, now = self.catalog.settings, self.clock.now()
-        await self.store.snapshot(self.catalog.hash, self.catalog.files, now)
+        await self.store.snapshot(self.catalog.hash, self.catalog.files, self.clock.now())
         await self._bury()
         for scope in await self.holds.lift_outdated():
             log.info("lifted a hold: its connector has other settings now", scope=scope)
@@ -73,8 +75,23 @@ class Process:
             self._run(self.worker.run(), "worker"),
             self._run(self.enqueue.run(), "enqueue"),
             self._run(self.sweep.run(), "sweep"),
-            self._run(self.sweep.keep_house(settings.keep), "retention"),
+            self._run(self.sweep.keep_house(lambda: self.catalog.settings.keep), "retention"),
         ]
+
+    def use(self, generation: Generation) -> None:
+        """Runs this configuration from now on, all of it at once; attempts under way end with theirs."""
+        self.generations.append(generation)
+        self.catalog, self.exchange = generation.catalog, generation.exchange
+        self.holds.use(generation.catalog, generation.exchange)
+        self.worker.use(generation.make, generation.catalog.settings.in_flight)
+        self.receiver.receive_at(generation.doors)
+        self.heartbeat.runs(generation.catalog.hash)
+
+    async def retire(self, generation: Generation) -> None:
+        """Closes what a replaced configuration alone used, once its attempts have ended."""
+        await generation.ended()
+        self.generations.remove(generation)
+        await generation.close(self.generations)
 
     async def stop_claiming(self) -> None:
         """No delivery is claimed any more, but for senders that wait already."""
@@ -91,7 +108,8 @@ class Process:
             )
         await _cancel(self._beating)
         await self._leave()
-        await self.exchange.close()
+        for generation in self.generations:
+            await generation.close(())
         await self.store.close()
 
     async def _leave(self) -> None:
@@ -134,7 +152,9 @@ async def assemble(catalog: Catalog, clock: Clock, masker: Masker, passing: Mome
     """The parts, not yet started, over the catalog's store. Raises StoreUnavailable, SchemaMismatch, WrongUse."""
     check_queue(catalog.settings.queue)
     store = await Store.open(catalog.settings.store, project=catalog.project, clock=clock)
-    return _Assembly(catalog, clock, masker, store, passing).process()
+    parts = _Assembly(catalog, clock, masker, store, passing).process()
+    parts.use(parts.succeed(catalog))
+    return parts
 
 
 class _Assembly:
@@ -150,6 +170,7 @@ class _Assembly:
         self._holds = Holds(catalog, store, clock)
         self._exchange = Exchange(catalog, clock, masker, on_hold=self._holds.hold_refused)
         self._heartbeat = Heartbeat(store, this_process(clock.now(), catalog.hash), clock, self._monotonic)
+        self._reception = self._make_reception()
         self._worker = self._make_worker()
         self._queue = EmbeddedQueue(catalog.settings.instance, self._worker.take)
         self._enqueue = Enqueue(self._queue, self._worker.offer)
@@ -174,32 +195,42 @@ class _Assembly:
             queue=self._queue,
             enqueue=self._enqueue,
             sweep=sweep,
-            receiver=self._make_receiver(),
+            receiver=Receiver(self._reception, {}, self._status),
+            generations=[],
+            succeed=self.generation,
         )
 
-    def _make_worker(self) -> Worker:
-        attempts = Attempts(
-            catalog=self._catalog,
+    def generation(self, catalog: Catalog) -> Generation:
+        """All that differs from one configuration to the next."""
+        self._exchange = self._exchange.over(catalog)
+        return Generation(
+            catalog, self._exchange, self._make_attempts(catalog, self._exchange), self._make_doors(catalog)
+        )
+
+    def _make_attempts(self, catalog: Catalog, exchange: Exchange) -> Attempts:
+        return Attempts(
+            catalog=catalog,
             store=self._store,
-            send=self._exchange.send,
+            send=exchange.send,
             encode=MaskedEncoding(self._masker),
             clock=self._clock,
             heartbeat=self._heartbeat,
             why_not=self._holds.why_not,
             answered=lambda: self._passing("answered"),
         )
+
+    def _make_worker(self) -> Worker:
         return Worker(
             store=self._store,
-            make=attempts.make,
+            make=self._make_attempts(self._catalog, self._exchange).make,
             released=self._put,
             holds=self._holds,
             room=Room(self._catalog.settings.in_flight),
             heartbeat=self._heartbeat,
         )
 
-    def _make_receiver(self) -> Receiver:
-        settings = self._catalog.settings.receive
-        reception = Reception(
+    def _make_reception(self) -> Reception:
+        return Reception(
             store=self._store,
             refusals=Refusals(self._store, self._clock, self._monotonic),
             clock=self._clock,
@@ -207,11 +238,13 @@ class _Assembly:
             route=lambda event: route(event, self._catalog),
             put=self._put_committed,
         )
-        doors = doors_of(settings, reception, self._make_processed(), self._masker.text)
-        return Receiver(reception, doors, self._status)
 
-    def _make_processed(self) -> Processed | None:
-        nsps = self._catalog.settings.receive.nsps
+    def _make_doors(self, catalog: Catalog) -> Mapping[str, Way]:
+        reception = replace(self._reception, route=lambda event: route(event, catalog))
+        return doors_of(catalog.settings.receive, reception, self._make_processed(catalog), self._masker.text)
+
+    def _make_processed(self, catalog: Catalog) -> Processed | None:
+        nsps = catalog.settings.receive.nsps
         if nsps is None or nsps.answer != "processed":
             return None
         return Processed(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from copy import copy
+from typing import Self
 from urllib.parse import quote_plus
 
 import orjson
@@ -53,7 +55,7 @@ class Exchange:
         self._clock = clock
         self._cache = Cache(clock) if cached else None
         self._permits = (permits or MemoryPermits(clock)) if limited else None
-        self._doors = _doors(catalog, self._outside)
+        self._doors = _doors(catalog, self._outside, {})
         masker.learn(*catalog.secrets, *_derived(catalog))
 
     async def send(self, call: Call, /) -> Reply:
@@ -63,7 +65,8 @@ class Exchange:
         """
         if self._cache is None or call.cache_s <= 0:
             return await self._permitted(call)
-        return await self._cache.serve(_key(call), call.not_before, call.cache_s, lambda: self._permitted(call))
+        key = (self._doors[call.connector].connector.identity, _key(call))
+        return await self._cache.serve(key, call.not_before, call.cache_s, lambda: self._permitted(call))
 
     async def _permitted(self, call: Call) -> Reply:
         door = self._doors[call.connector]
@@ -92,14 +95,31 @@ class Exchange:
         """Calls of the connector go out again, after a new login where one was refused."""
         self._doors[connector].release()
 
-    async def close(self) -> None:
-        """Closes all connections; calls under way end as `lost`."""
+    def over(self, catalog: Catalog) -> Self:
+        """The exchange of another configuration. Connectors that are the same keep their door: session, connections, hold.
+
+        Cache and permits are shared. This one goes on for the calls that began with it.
+        """
+        other = copy(self)
+        other._doors = _doors(catalog, self._outside, self._doors)
+        self._outside.masker.learn(*catalog.secrets, *_derived(catalog))
+        return other
+
+    async def close(self, but: Iterable[Exchange] = ()) -> None:
+        """Closes all connections, but those these others use; calls under way end as `lost`."""
+        kept = {id(door) for other in but for door in other._doors.values()}
         for door in self._doors.values():
-            await door.close()
+            if id(door) not in kept:
+                await door.close()
 
 
-def _doors(catalog: Catalog, outside: Outside) -> Mapping[str, Door]:
-    return {name: Door(catalog, connector, outside) for name, connector in catalog.connectors.items()}
+def _doors(catalog: Catalog, outside: Outside, before: Mapping[str, Door]) -> Mapping[str, Door]:
+    return {
+        name: door
+        if (door := before.get(name)) and door.connector.identity == connector.identity
+        else Door(catalog, connector, outside)
+        for name, connector in catalog.connectors.items()
+    }
 
 
 def _derived(catalog: Catalog) -> list[str]:

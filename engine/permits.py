@@ -24,6 +24,7 @@ class Permit:
 
     connector: str
     probe: bool = False
+    identity: str = ""  # of the connector: another configuration of it has permits of its own
 
 
 class Permits(Protocol):
@@ -41,18 +42,19 @@ class MemoryPermits:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._gates: dict[str, _Gate] = {}
+        self._gates: dict[tuple[str, str], _Gate] = {}
 
     async def take(self, connector: Connector, /) -> Permit:
         """See Permits."""
-        gate = self._gates.get(connector.name)
+        key = (connector.name, connector.identity)
+        gate = self._gates.get(key)
         if gate is None:
-            gate = self._gates[connector.name] = _Gate(connector, self._clock)
-        return Permit(connector.name, probe=await gate.enter())
+            gate = self._gates[key] = _Gate(connector, self._clock)
+        return Permit(connector.name, probe=await gate.enter(), identity=connector.identity)
 
     async def give(self, permit: Permit, reply: Reply | None, /) -> None:
         """See Permits."""
-        self._gates[permit.connector].leave(permit, reply)
+        self._gates[permit.connector, permit.identity].leave(permit, reply)
 
 
 class _Gate:

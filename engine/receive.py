@@ -37,6 +37,10 @@ class Receiver:
         self._status = status
         self._rest = Starlette(routes=[Route("/health", self._health), Route("/ready", self._ready)])
 
+    def receive_at(self, doors: Mapping[str, Way]) -> None:
+        """Receives at these from now on; requests that are inside the others are answered there."""
+        self._doors = doors
+
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: SendMessage) -> None:
         """The hot path goes straight to its door; Starlette routes the rest."""
         if scope["type"] != "http":

@@ -83,12 +83,12 @@ class Sweep:
         """Drops what `keep:` no longer keeps; returns how many events went. Raises StoreUnavailable."""
         return await self._store.forget(self._clock.now(), keep.finished_s, keep.replies_s)
 
-    async def keep_house(self, keep: Retention) -> None:
+    async def keep_house(self, keep: Callable[[], Retention]) -> None:
         """Forgets now and then, until cancelled."""
         while True:
             await asyncio.sleep(FORGET_EVERY_S)
             try:
-                while await self.forget(keep):
+                while await self.forget(keep()):
                     await asyncio.sleep(0)
             except StoreUnavailable as error:
                 log.warning("cannot drop what is old now; it is tried again", why=str(error))

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from engine.errors import StoreUnavailable
+from engine.settings import InFlight
 from engine.storage.protocol import Claimed, Claims
 from engine.working.attempt import Ended
 from engine.working.backlog import Backlog
@@ -52,6 +53,12 @@ class Worker:
     def crowded(self) -> bool:
         """Whether this process has as many hints as it wants."""
         return self._backlog.size >= CROWDED
+
+    def use(self, make: Make, limits: InFlight) -> None:
+        """Makes attempts this way from now on; those in flight end as they began."""
+        self.make = make
+        self._room.resize(limits)
+        self._wake.set()
 
     async def take(self, pipeline: str, ids: Sequence[int]) -> None:
         """The actor's part: holds the ids, and returns once there is room for more."""

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from engine.storage.area import Area
 from engine.storage.dialect import store_time, upsert
+from engine.storage.encoding import storable
 from engine.storage.instants import instant, micros
 from engine.storage.protocol import Owner
 from engine.storage.rows import FIRST_LOOK_US
@@ -43,9 +44,10 @@ def _beat(connection: Connection, owner: Owner, now: datetime) -> datetime:
         "pid": owner.pid,
         "started_at": micros(owner.started_at),
         "config_hash": owner.config_hash,
+        "refused": storable(owner.refused),
         "beat_at": micros(now),
     }
-    changed = {"beat_at": row["beat_at"], "config_hash": owner.config_hash}
+    changed = {"beat_at": row["beat_at"], "config_hash": owner.config_hash, "refused": row["refused"]}
     insert = upsert(connection.dialect.name, owners).on_conflict_do_update(index_elements=[owners.c.id], set_=changed)
     connection.execute(insert, row)
     connection.execute(delete(owners).where(owners.c.beat_at < micros(now) - FORGOTTEN_AFTER_US))
@@ -69,7 +71,12 @@ def _owners(connection: Connection) -> list[tuple[Owner, datetime]]:
     return [
         (
             Owner(
-                id=row.id, host=row.host, pid=row.pid, started_at=instant(row.started_at), config_hash=row.config_hash
+                id=row.id,
+                host=row.host,
+                pid=row.pid,
+                started_at=instant(row.started_at),
+                config_hash=row.config_hash,
+                refused=row.refused,
             ),
             instant(row.beat_at),
         )

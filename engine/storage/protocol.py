@@ -174,6 +174,7 @@ class Owner:
     pid: int
     started_at: datetime
     config_hash: str
+    refused: str = ""  # why it does not run the configuration its folder holds now
 
 
 @value

@@ -256,5 +256,6 @@ owners = Table(
     _needed("pid", Integer),
     _needed("started_at", BigInteger),
     _needed("config_hash", Name),
+    _needed("refused", Text),
     _needed("beat_at", BigInteger),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 import structlog
@@ -18,6 +19,7 @@ from engine.clock import Clock
 from engine.delivery import Ending, OnceKey, OnceNote, Outcome, StepDone, Work
 from engine.errors import ClaimLost, StoreUnavailable
 from engine.journey import journey
+from engine.pipeline import Pipeline
 from engine.record import record
 from engine.request import Call, Reply, Send
 from engine.retry import NONE, POLICIES
@@ -81,22 +83,36 @@ class Attempts:
     async def make(self, claimed: Claimed) -> Ended:
         """One attempt, stored. Returns what came of it; raises nothing but cancellation."""
         gaps = self._heartbeat.gaps
-        work = self._work(claimed)
+        pipeline = self._catalog.pipelines.get(claimed.pipeline)
+        if pipeline is None or pipeline.off is not None:
+            return await self._not_here(claimed)
+        work = self._work(claimed, pipeline)
         ending = await self._journey(work, claimed, gaps)
         ending = replace(ending, reason=self._encode.reason(ending))
         self._answered()
         outcome = self._outcome(ending, work, claimed.policy_off)
-        released = await self._finish(work, claimed, outcome)
-        if released is None:
-            return Ended(ending=ending, outcome=None)
-        tell(claimed, outcome)
-        return Ended(ending=ending, outcome=outcome, released=released)
+        return await self._ended(claimed, outcome, work.now)
 
-    def _work(self, claimed: Claimed) -> Work:
+    async def _not_here(self, claimed: Claimed) -> Ended:
+        """The configuration changed while it was claimed: it waits, as those do that were not."""
+        now = self._clock.now()
+        reason = self._why_not(claimed.pipeline) or f"pipeline {claimed.pipeline} is unknown here"
+        ending = Ending(kind="wait", reason=reason, wait_until=now)
+        outcome = Outcome(state="waiting", reason=reason, due_at=now, attempt_used=False, ending=ending)
+        return await self._ended(claimed, while_sender_waits(outcome) if claimed.policy_off else outcome, now)
+
+    async def _ended(self, claimed: Claimed, outcome: Outcome, started_at: datetime) -> Ended:
+        released = await self._finish(claimed, outcome, started_at)
+        if released is None:
+            return Ended(ending=outcome.ending, outcome=None)
+        tell(claimed, outcome)
+        return Ended(ending=outcome.ending, outcome=outcome, released=released)
+
+    def _work(self, claimed: Claimed, pipeline: Pipeline) -> Work:
         return Work(
             delivery_id=claimed.delivery_id,
             event=claimed.event,
-            pipeline=self._catalog.pipelines[claimed.pipeline],
+            pipeline=pipeline,
             catalog=self._catalog,
             attempt=claimed.attempts + 1,
             now=self._clock.now(),
@@ -134,9 +150,9 @@ class Attempts:
         name = work.pipeline.retry or settings.retry
         return settings.retries.get(name) or POLICIES[name]
 
-    async def _finish(self, work: Work, claimed: Claimed, outcome: Outcome) -> tuple[int, ...] | None:
+    async def _finish(self, claimed: Claimed, outcome: Outcome, started_at: datetime) -> tuple[int, ...] | None:
         """Ids that may start now; None when the claim was lost. Waits for a store that is away."""
-        finished = self._finished(work, claimed, outcome)
+        finished = self._finished(claimed, outcome, started_at)
         waiting = False
         while True:
             try:
@@ -152,12 +168,12 @@ class Attempts:
                 waiting = True
                 await asyncio.sleep(STORE_AGAIN_S)
 
-    def _finished(self, work: Work, claimed: Claimed, outcome: Outcome) -> Finished:
+    def _finished(self, claimed: Claimed, outcome: Outcome, started_at: datetime) -> Finished:
         return Finished(
             delivery_id=claimed.delivery_id,
             fence=claimed.fence,
-            number=work.attempt,
-            started_at=work.now,
+            number=claimed.attempts + 1,
+            started_at=started_at,
             ended_at=self._clock.now(),
             outcome=outcome,
             trace=self._encode.trace(outcome.ending),

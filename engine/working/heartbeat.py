@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -37,6 +38,10 @@ class Heartbeat:
     def now(self) -> datetime:
         """Store time, by which claims are made."""
         return self._clock.now()
+
+    def runs(self, config_hash: str, refused: str = "") -> None:
+        """Tells which configuration this process runs from now on, and why it refused the one in its folder."""
+        self.owner = replace(self.owner, config_hash=config_hash, refused=refused)
 
     def sure(self) -> bool:
         """Whether a claim made since the last gap is surely still this process's."""

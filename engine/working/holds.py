@@ -36,11 +36,18 @@ class Holds:
         self.gates: Gates | None = None
         self._store = store
         self._clock = clock
+        self._held: dict[str, Hold] = {}
+        self.claimable: tuple[str, ...] = ()
+        self.use(catalog)
+
+    def use(self, catalog: Catalog, gates: Gates | None = None) -> None:
+        """Another configuration from now on; what is held is held there too."""
         self._connectors = catalog.connectors
         self._scopes = {name: scopes_of(one) for name, one in catalog.pipelines.items() if one.off is None}
         self._off = {name: one.off for name, one in catalog.pipelines.items() if one.off is not None}
-        self._held: dict[str, Hold] = {}
-        self.claimable: tuple[str, ...] = tuple(self._scopes)
+        self.gates = gates or self.gates
+        held, self._held = self._held, {}
+        self._set(list(held.values()))
 
     async def refresh(self) -> None:
         """Asks the store. Raises StoreUnavailable."""

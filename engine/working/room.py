@@ -17,6 +17,10 @@ class Room:
         self._changed = asyncio.Event()
         self.taken = 0
 
+    def resize(self, limits: InFlight) -> None:
+        """Other limits from now on; what is in flight stays."""
+        self._limits = limits
+
     def free(self, pipeline: str) -> int:
         """How many more deliveries of this pipeline may start."""
         return max(0, min(self._limits.per_pipeline - self._of[pipeline], self.left))

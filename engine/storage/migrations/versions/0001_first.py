@@ -208,6 +208,7 @@ def _owners() -> None:
         sa.Column("pid", INT, nullable=False),
         sa.Column("started_at", BIG, nullable=False),
         sa.Column("config_hash", NAME, nullable=False),
+        sa.Column("refused", TEXT, nullable=False),
         sa.Column("beat_at", BIG, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
