@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httptools
+import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_HEAD_BYTES = 64 * 1024
@@ -18,6 +20,34 @@ _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain\r\ncontent-length: 26\r\n"
     b"connection: close\r\n\r\nThe headers are too large."
 )
+
+
+# What asks for another protocol (RFC 9110 §7.8, RFC 7540 §3.2.1). Connections stay open by default in HTTP/1.1.
+_UPGRADING = frozenset({b"connection", b"upgrade", b"http2-settings"})
+TELL_EVERY_S = 60.0
+
+log = structlog.get_logger("nsps.receive")
+
+
+class _Nonsense:
+    """What is no HTTP, told once a minute: it may be TLS sent to a plain port, and must not fill a disk with log lines."""
+
+    told_at = -TELL_EVERY_S
+    times = 0
+
+
+_nonsense = _Nonsense()
+
+
+def tell_of_nonsense(client: tuple[str, int] | None) -> None:
+    """Warns that something which is no HTTP came, with how often since the last time."""
+    _nonsense.times += 1
+    now_s = asyncio.get_running_loop().time()
+    if now_s - _nonsense.told_at < TELL_EVERY_S:
+        return
+    times, _nonsense.times, _nonsense.told_at = _nonsense.times, 0, now_s
+    why = "what came is no HTTP; does its sender use https:// where http:// is served?"
+    log.warning("a request could not be read", why=why, sender=client[0] if client else "", times=times)
 
 
 class Connection(HttpToolsProtocol):
@@ -36,7 +66,8 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         begun = self._begun + (not self._in_request)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._feed(data)
         if not self._in_request or self.transport.is_closing():
             return
         if self._begun <= begun:  # else it came with the end of the one before, and is mostly not its own
@@ -46,6 +77,29 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
         elif self._in_head and self._waiting is None:
             self._wait_for_head()
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._feed_again(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse()
+
+    def _feed_again(self, rest: bytes) -> None:
+        """The same request as if it had not asked for another protocol: a server may ignore that (RFC 9110 §7.8), but the
+        parser would take its body for that protocol's, and the event would be lost. Java's client asks for h2c at first."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            return self._refuse()
+        head = b"%s %s HTTP/1.1\r\n" % (method, self.url)
+        head += b"".join(b"%s: %s\r\n" % pair for pair in self.headers if pair[0] not in _UPGRADING)
+        self.parser = httptools.HttpRequestParser(self)
+        self._feed(head + b"\r\n" + rest)
+
+    def _refuse(self) -> None:
+        tell_of_nonsense(self.client)
+        self.send_400_response("Invalid HTTP request received.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -62,10 +116,14 @@ class Connection(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._in_request = False
         super().on_message_complete()
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._in_head = False
         self._stop_waiting()
         super().on_headers_complete()

@@ -14,6 +14,7 @@ from typing import Any, Literal, TextIO
 import orjson
 import structlog
 
+from engine.control_characters import neutral
 from engine.masking import Masker
 
 Form = Literal["json", "console"]
@@ -43,7 +44,12 @@ def set_up_log(masker: Masker, form: Form | None = None, level: str = "INFO", st
 def _last(form: Form, stream: TextIO, masker: Masker) -> list[Any]:
     mask = _Mask(masker)
     if form == "console":
-        return [structlog.processors.format_exc_info, mask, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        return [
+            structlog.processors.format_exc_info,
+            mask,
+            _neutral_line,
+            structlog.dev.ConsoleRenderer(colors=stream.isatty()),
+        ]
     # "event" is a word of the domain: what happened is the message.
     name = structlog.processors.EventRenamer("message")
     write = structlog.processors.JSONRenderer(serializer=lambda line, **_: orjson.dumps(line, default=str).decode())
@@ -64,6 +70,11 @@ def _redirect_libraries(shared: list[Any], last: list[Any], stream: TextIO, leve
         library = logging.getLogger(name)
         library.handlers[:] = []
         library.propagate = True
+
+
+def _neutral_line(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What others said must not command the terminal; JSON escapes such characters by itself."""
+    return {name: neutral(value) if isinstance(value, str) else value for name, value in line.items()}
 
 
 class _Mask:

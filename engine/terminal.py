@@ -9,6 +9,8 @@ from datetime import datetime
 
 import typer
 
+from engine.control_characters import neutral_but_coloured
+
 _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 COLOURS = {
@@ -19,8 +21,11 @@ COLOURS = {
 
 
 def say(text: str = "", *, error: bool = False) -> None:
-    """Prints one line; colours are dropped when it is not a terminal or NO_COLOR is set (no-color.org)."""
-    typer.echo(text, err=error, color=False if os.environ.get("NO_COLOR") else None)
+    """Prints one line; colours are dropped when it is not a terminal or NO_COLOR is set (no-color.org).
+
+    Whatever else in the text would command a terminal is shown as an escape: much of it was said by others.
+    """
+    typer.echo(neutral_but_coloured(text), err=error, color=False if os.environ.get("NO_COLOR") else None)
 
 
 def state(word: str, text: str | None = None) -> str:

@@ -41,8 +41,8 @@ class Desk:
         return self.masker.value(told, secrets)
 
     def lines(self, lines: Iterable[str], secrets: Iterable[str] = ()) -> Iterator[str]:
-        """Lines without them."""
-        return (self.masker.text(line, secrets) for line in lines)
+        """Lines without them, each still one line, whatever a sender or system put into it."""
+        return (self.masker.text(line, secrets).replace("\n", "\\n") for line in lines)
 
     async def secrets_in_all(self, event_ids: Iterable[str]) -> set[str]:
         """The same of several events."""
