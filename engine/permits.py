@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from engine.breaker import Circuit
 from engine.clock import Clock
 from engine.connector import Connector
 from engine.errors import Wait
+from engine.ramp import NO_LIMIT, Line, Ramp
 from engine.reply_words import retry_after_s
 from engine.request import Reply
 
@@ -24,6 +26,7 @@ class Permit:
 
     connector: str
     probe: bool = False
+    at: datetime | None = None  # when it was given
     identity: str = ""  # of the connector: another configuration of it has permits of its own
 
 
@@ -50,7 +53,9 @@ class MemoryPermits:
         gate = self._gates.get(key)
         if gate is None:
             gate = self._gates[key] = _Gate(connector, self._clock)
-        return Permit(connector.name, probe=await gate.enter(), identity=connector.identity)
+        probe = await gate.enter()
+        at = self._clock.now() if connector.limits.concurrency else None
+        return Permit(connector.name, probe=probe, at=at, identity=connector.identity)
 
     async def give(self, permit: Permit, reply: Reply | None, /) -> None:
         """See Permits."""
@@ -64,15 +69,19 @@ class _Gate:
         self._name = connector.name
         self._clock = clock
         self._slots = connector.limits.concurrency
+        self._most = connector.limits.concurrency or 0
+        self._lasting_s = LONGEST_SLEEP_S  # of one call, on average
         self._queue: deque[asyncio.Future[None]] = deque()
         self._rate = _Rate(connector.limits.rate) if connector.limits.rate else None
         self._circuit = Circuit(connector.name, connector.breaker) if connector.breaker else None
-        self._paused_until: datetime | None = None
-        self._pause_reason = ""
+        self._top = connector.limits.rate or NO_LIMIT
+        self._line = Line(self._top)
+        self._ramp: Ramp | None = None
+        self._pause: Pause | None = None
 
     async def enter(self) -> bool:
         """Whether the call is the probe of a circuit that was open."""
-        await self._pause()
+        await self._paused()
         probe = await self._closed_circuit()
         try:
             await self._pace()
@@ -83,31 +92,54 @@ class _Gate:
             raise
         return probe
 
-    async def _until(self, instant: datetime, reason: str) -> None:
-        """Sleeps until then, or raises Wait where that is more than a second away."""
+    async def _until(self, instant: datetime, reason: str, told: Callable[[], datetime]) -> None:
+        """Sleeps until then; where that is more than a second away, raises Wait until the instant that is `told`."""
         seconds = (instant - self._clock.now()).total_seconds()
         if seconds > LONGEST_SLEEP_S:
-            raise Wait(instant, reason)
+            raise Wait(told(), reason)
         if seconds > 0:
             await self._clock.sleep(seconds)
 
-    async def _pause(self) -> None:
-        if self._paused_until is not None:
-            await self._until(self._paused_until, self._pause_reason)
-            self._paused_until = None
+    async def _paused(self) -> None:
+        pause = self._pause
+        if pause is None:
+            return
+        until = pause.ends_at(self._clock.now())
+        if until < pause.until:
+            pause = self._pause = replace(pause, until=until)
+        await self._until(until, pause.reason, lambda: self._line.after(until))
+        if self._pause is pause:
+            self._pause = None
+            self._begin_ramp(pause.lasts_s > LONGEST_SLEEP_S)
 
     async def _closed_circuit(self) -> bool:
         while self._circuit is not None and not self._circuit.closed:
-            if self._circuit.probe(self._clock.now()):
+            now = self._clock.now()
+            if self._circuit.probe(now):
                 return True
-            await self._until(*self._circuit.open_until(self._clock.now()))
+            until, reason = self._circuit.open_until(now)
+            await self._until(until, reason, lambda: self._line.after(until))  # noqa: B023 - called at once
         return False
 
+    def _begin_ramp(self, wanted: bool = True) -> None:
+        if wanted:
+            self._ramp = Ramp(self._clock.now(), self._top)
+
     async def _pace(self) -> None:
-        if self._rate is not None:
-            now = self._clock.now()
-            at = self._rate.next(now)
-            await self._until(at, f"{self._name} takes {self._rate.words} (limits.rate)")
+        now = self._clock.now()
+        if (ramp := self._ramp) is not None:
+            if ramp.over(now):
+                self._ramp = None
+            else:
+                at = ramp.next(now)
+                speed = ramp.speed(at)
+                words = f"{self._name} is back: {speed:g} calls a second for now"
+                await self._until(at, words, lambda: self._line.behind(at, speed))
+                now = self._clock.now()
+        if (rate := self._rate) is not None:
+            due = rate.next(now)
+            words = f"{self._name} takes {rate.words} (limits.rate)"
+            await self._until(due, words, lambda: self._line.behind(due, rate.per_s))
 
     async def _slot(self) -> None:
         if self._slots is None:
@@ -127,7 +159,8 @@ class _Gate:
             sleeping.cancel()
         if not turn.done():
             self._give_up(turn)
-            again_at = self._clock.now() + timedelta(seconds=LONGEST_SLEEP_S)
+            earliest = self._clock.now() + timedelta(seconds=LONGEST_SLEEP_S)
+            again_at = self._line.behind(earliest, self._most / self._lasting_s)
             raise Wait(again_at, f"{self._name} has all its calls under way (limits.concurrency)")
 
     def _give_up(self, turn: asyncio.Future[None]) -> None:
@@ -147,21 +180,43 @@ class _Gate:
     def leave(self, permit: Permit, reply: Reply | None) -> None:
         self._free()
         now = self._clock.now()
+        if permit.at is not None and reply is not None:
+            took_s = max(0.001, (now - permit.at).total_seconds())
+            self._lasting_s += (took_s - self._lasting_s) / 8
         if self._circuit is not None:
-            if reply is not None:
-                self._circuit.saw(reply, now, permit.probe)
-            elif permit.probe:
-                self._circuit.abandoned()
-        if reply is not None and reply.status in (429, 503):
-            self._heed(reply, now)
+            self._tell(self._circuit, permit, reply, now)
+        if reply is not None and (pause := Pause.asked_by(self._name, reply, now)) is not None:
+            later = self._pause is None or pause.until > self._pause.ends_at(now)
+            self._pause = pause if later else self._pause
 
-    def _heed(self, reply: Reply, now: datetime) -> None:
-        """RFC 9110 §10.2.3, RFC 6585 §4: what one call was told holds for all."""
-        seconds = retry_after_s(reply)
-        if seconds:
-            until = now + timedelta(seconds=seconds)
-            self._paused_until = max(until, self._paused_until or until)
-            self._pause_reason = f"{self._name} asked for a pause (HTTP {reply.status}, Retry-After {seconds:g} s)"
+    def _tell(self, circuit: Circuit, permit: Permit, reply: Reply | None, now: datetime) -> None:
+        if reply is not None:
+            circuit.saw(reply, now, permit.probe)
+            self._begin_ramp(permit.probe and circuit.closed)
+        elif permit.probe:
+            circuit.abandoned()
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """What a system asked for: nothing until then."""
+
+    until: datetime
+    lasts_s: float
+    reason: str
+
+    @classmethod
+    def asked_by(cls, name: str, reply: Reply, now: datetime) -> Pause | None:
+        """RFC 9110 §10.2.3, RFC 6585 §4: what one call was told holds for all; at most 24 h."""
+        seconds = retry_after_s(reply) if reply.status in (429, 503) else None
+        if not seconds:
+            return None
+        words = f"{name} asked for a pause (HTTP {reply.status}, Retry-After {seconds:g} s)"
+        return cls(now + timedelta(seconds=seconds), seconds, words)
+
+    def ends_at(self, now: datetime) -> datetime:
+        """Its end; never further away than it was, also where the clock was set back."""
+        return min(self.until, now + timedelta(seconds=self.lasts_s))
 
 
 class _Rate:
@@ -171,10 +226,13 @@ class _Rate:
         self._most = max(1, int(rate))
         self._window = timedelta(seconds=self._most / rate)
         self._taken: deque[datetime] = deque()
+        self.per_s = rate
         self.words = f"{rate:g} calls a second" if rate >= 1 else f"one call in {1 / rate:g} seconds"
 
     def next(self, now: datetime) -> datetime:
         """When the next call may go. It is booked, unless that is more than a second away."""
+        if self._taken and (self._taken[-1] - now).total_seconds() > LONGEST_SLEEP_S:
+            self._taken.clear()  # the clock was set back: what was taken then says nothing about now
         while self._taken and self._taken[0] + self._window <= now:
             self._taken.popleft()
         if len(self._taken) < self._most:

@@ -206,3 +206,127 @@ async def test_what_one_connector_suffers_no_other_feels():
         await world.call(DOWN)
     other = Connector(name="other", breaker=BREAKER, limits=Limits(concurrency=1))
     await world.permits.take(other)
+
+
+async def reopened() -> World:
+    """A circuit that a probe has just closed, at 12:01."""
+    world = await opened()
+    assert (await world.call(OK)).probe
+    return world
+
+
+async def test_after_a_breaker_closed_calls_come_back_as_1_2_4_a_second():
+    world = await reopened()
+    began_s, instants = world.passed_s, []
+    for _ in range(31):
+        await world.call()
+        instants.append(world.passed_s - began_s)
+    assert instants[:7] == [0, 1, 1.5, 2, 2.25, 2.5, 2.75]
+    assert [sum(k <= at < k + 1 for at in instants) for k in range(5)] == [1, 2, 4, 8, 16]
+
+
+async def test_places_of_the_ramp_that_nobody_took_make_no_herd():
+    world = await reopened()
+    world.pass_s(3.5)
+    first_s = world.passed_s
+    for _ in range(5):
+        await world.call()
+    assert world.passed_s - first_s == 0.5, "8 a second in its fourth second, however many were missed"
+
+
+async def test_the_ramp_ends_at_the_rate():
+    world = World(breaker=BREAKER, limits=Limits(rate=4))
+    for _ in range(3):
+        await world.call(DOWN)
+    world.pass_s(60)
+    await world.call(OK)
+    world.pass_s(2)
+    before_s = world.passed_s
+    for _ in range(4):
+        await world.call()
+    assert world.passed_s == before_s
+
+
+async def told(world: World, count: int) -> list[float]:
+    """Seconds from now to the instants so many deliveries are told."""
+    untils = []
+    for _ in range(count):
+        with pytest.raises(Wait) as waits:
+            await world.take()
+        untils.append((waits.value.until - world.clock.now()).total_seconds())
+    return untils
+
+
+async def test_those_who_meet_an_open_breaker_are_told_instants_spread_like_the_ramp():
+    world = World(breaker=BREAKER)
+    for _ in range(3):
+        await world.call(DOWN)
+    assert await told(world, 7) == [60, 61, 61.5, 62, 62.25, 62.5, 62.75]
+
+
+async def test_those_beyond_a_rate_are_told_instants_one_after_another():
+    world = World(limits=Limits(rate=0.5))
+    await world.call()
+    assert await told(world, 4) == [2, 4, 6, 8]
+
+
+async def test_those_beyond_the_concurrency_are_told_instants_as_far_apart_as_calls_last():
+    world = World(limits=Limits(concurrency=1))
+    for _ in range(60):
+        permit = await world.take()
+        world.pass_s(10)
+        await world.permits.give(permit, OK)
+    await world.take()
+    first, second = await told(world, 2)
+    assert (second + 1) - first == pytest.approx(10, abs=0.1), "the clock moved on by the second that was waited"
+
+
+async def test_those_who_look_while_one_call_tries_are_told_to_look_again_in_5_seconds_and_not_all_at_once():
+    world = await opened()
+    await world.take()
+    assert await told(world, 3) == [5, 6, 6.5]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("120", 120),
+        ("Thu, 01 May 2025 12:02:00 GMT", 120),
+        ("999999999", 86400),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86400),
+    ],
+)
+async def test_a_pause_that_is_asked_for_is_at_most_a_day(header: str, seconds: float):
+    world = World()
+    await world.call(Reply(status=429, headers={"retry-after": header}, asked_at=NOON))
+    assert (await told(world, 1))[0] == seconds
+
+
+@pytest.mark.parametrize("header", ["-5", "0", "soon", "", "Thu, 01 May 2025 11:59:00 GMT"])
+async def test_a_pause_that_is_no_pause_holds_nobody(header: str):
+    world = World()
+    await world.call(Reply(status=429, headers={"retry-after": header}, asked_at=NOON))
+    await world.call()
+
+
+async def test_calls_come_back_slowly_after_a_pause():
+    world = World()
+    await world.call(Reply(status=429, headers={"retry-after": "60"}, asked_at=NOON))
+    world.pass_s(60)
+    await world.call()
+    before_s = world.passed_s
+    await world.call()
+    assert world.passed_s == before_s + 1
+
+
+@pytest.mark.parametrize("settings", [{"breaker": BREAKER}, {"limits": Limits(rate=3)}, {}])
+async def test_a_clock_that_is_set_back_an_hour_makes_nobody_wait_an_hour(settings: dict[str, Any]):
+    world = World(**settings)
+    for permit in [await world.take() for _ in range(3)]:
+        await world.permits.give(permit, Reply(status=503, headers={"retry-after": "40"}, asked_at=NOON))
+    world.pass_s(-3600)
+    with pytest.raises(Wait) as waits:
+        await world.take()
+    assert (waits.value.until - world.clock.now()).total_seconds() <= 60
+    world.pass_s(60)
+    await world.take()
