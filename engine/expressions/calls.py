@@ -79,6 +79,8 @@ def call(name: str, arguments: list[Closure]) -> Closure:
         return _call_one(name, function, arguments[0])
     if len(arguments) == 2 and not function.sees_null:
         return _call_two(name, function, arguments)
+    if len(arguments) == 3 and not function.sees_null:
+        return _call_three(name, function, arguments)
     return lambda value: apply(name, function, [argument(value) for argument in arguments])
 
 
@@ -115,6 +117,25 @@ def _call_two(name: str, function: Function, arguments: list[Closure]) -> Closur
         return apply(name, function, [one, other])
 
     return two
+
+
+def _call_three(name: str, function: Function, arguments: list[Closure]) -> Closure:
+    first, second, third = arguments
+    accepts_first, accepts_second, accepts_third = (_quick(function, index) for index in range(3))
+    run = function.call
+
+    def three(value: Any) -> Any:
+        one, other, last = first(value), second(value), third(value)
+        if one is None or other is None or last is None:
+            return None
+        if one.__class__ in accepts_first and other.__class__ in accepts_second and last.__class__ in accepts_third:
+            try:
+                return run(one, other, last)
+            except (TypeError, ValueError, OverflowError):
+                pass  # said in the function's name by apply
+        return apply(name, function, [one, other, last])
+
+    return three
 
 
 def _quick(function: Function, index: int) -> frozenset[type]:
