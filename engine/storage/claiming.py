@@ -174,7 +174,7 @@ def _try(connection: Connection, wanted: Wanted, ids: Sequence[int]) -> list[Any
     }
     try:
         with connection.begin_nested():
-            return list(CLAIM.run(connection, values))
+            return list(CLAIM.rows(connection, values))
     except IntegrityError:
         return None
 
@@ -184,11 +184,11 @@ def _without_superseded(connection: Connection, rows: list[Any], now_us: int) ->
     latest = [row for row in rows if row.mode == "latest" and row.lane is not None]
     if not latest:
         return rows
-    outdone = [*OUTDONE.run(connection, {"ids": listed(row.id for row in latest)})]
+    outdone = [*OUTDONE.rows(connection, {"ids": listed(row.id for row in latest)})]
     late: dict[int, Any] = {}
     enriched = [row.id for row in latest if row.source == "nsps"]
     if enriched:
-        late = {row.id: row for row in TOO_LATE.run(connection, {"ids": listed(enriched)})}
+        late = {row.id: row for row in TOO_LATE.rows(connection, {"ids": listed(enriched)})}
     move(connection, [_superseded(row) for row in (*outdone, *late.values())], now_us)
     return [row for row in rows if row.id not in late]
 

@@ -66,7 +66,7 @@ SEARCHED = {
 
 def finish_group(connection: Connection, finished: Sequence[Finished]) -> Sequence[tuple[int, ...] | NspsError]:
     """Writes these outcomes; ClaimLost stands for each whose fence is another's."""
-    rows = {row.id: row for row in HELD.run(connection, {"ids": listed(one.delivery_id for one in finished)})}
+    rows = {row.id: row for row in HELD.rows(connection, {"ids": listed(one.delivery_id for one in finished)})}
     mine: dict[int, tuple[Finished, Any]] = {}
     lost: dict[int, ClaimLost] = {}
     for index, one in enumerate(finished):
@@ -155,6 +155,6 @@ def _next(connection: Connection, pairs: Sequence[tuple[Finished, Any]]) -> Mapp
         return {}
     now_us = max(micros(one.ended_at) for one, _ in pairs)
     found: defaultdict[str, list[int]] = defaultdict(list)
-    for row in NEXT.run(connection, {"lanes": listed(lanes), "now": now_us}):
+    for row in NEXT.rows(connection, {"lanes": listed(lanes), "now": now_us}):
         found[row.lane].append(row.id)
     return {one.delivery_id: tuple(found.get(row.lane, ())) for one, row in pairs if row.lane is not None}

@@ -113,7 +113,7 @@ def hashed(key: str) -> str:
 def _sort_out(connection: Connection, offers: Sequence[Offer]) -> list[_New | _Repeat]:
     keys = [None if offer.arrival.key is None else hashed(offer.arrival.key) for offer in offers]
     asked = {key for key in keys if key is not None}
-    rows = _KNOWN.run(connection, {"keys": listed(asked)}) if asked else ()
+    rows = _KNOWN.rows(connection, {"keys": listed(asked)}) if asked else ()
     known = {row.key: row for row in rows}
     here: dict[str, _New] = {}
     found: list[_New | _Repeat] = []
@@ -135,7 +135,7 @@ def _flag_same_ids(connection: Connection, new: Sequence[_New]) -> None:
     if not flagged:
         return
     i_events = {storable(one.offer.arrival.event.i_event or "") for one in flagged}
-    rows = sorted(_SAME_IDS.run(connection, {"i_events": listed(i_events)}), key=lambda row: -int(row.seq))
+    rows = sorted(_SAME_IDS.rows(connection, {"i_events": listed(i_events)}), key=lambda row: -int(row.seq))
     first = {(row.source, row.i_env, row.i_event): row.id for row in rows}
     for one in flagged:
         event = one.offer.arrival.event

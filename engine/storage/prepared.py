@@ -37,6 +37,10 @@ class Prepared:
         sql, bound = self._for(connection)
         return connection.exec_driver_sql(sql, bound(values))
 
+    def rows(self, connection: Connection, values: Row) -> Sequence[Any]:
+        """All rows it gives, fetched at once."""
+        return self.run(connection, values).all()
+
     def run_many(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Executes it for each of `rows`; for none, not at all.
 

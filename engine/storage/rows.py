@@ -101,7 +101,7 @@ EVENTS = Prepared(
 
 def events_by_seq(connection: Connection, seqs: Sequence[int]) -> dict[int, Event]:
     """The events of these numbers of arrival."""
-    found = EVENTS.run(connection, {"seqs": listed(seqs)})
+    found = EVENTS.rows(connection, {"seqs": listed(seqs)})
     return {row.seq: event_of(row) for row in found}
 
 
