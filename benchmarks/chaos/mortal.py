@@ -1,0 +1,64 @@
+"""`nsps run` in a process that ends itself, as kill -9 would, at a moment it is told; or whose clock is moved.
+
+Run as a script: mortal.py PROJECT PORT MOMENT COUNT [CLOCKFILE]. It dies when it passes MOMENT (`committed`: stored, not yet
+enqueued; `answered`: the target has answered, nothing stored yet; `never`) for the COUNT-th time. CLOCKFILE holds how many
+seconds its clock is off; it is read again whenever it changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+
+def dies_at(moment: str, count: int) -> Callable[[str], None]:
+    left = count
+
+    def passing(passed: str) -> None:
+        nonlocal left
+        if passed == moment:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return passing
+
+
+def move_clock(file: Path) -> None:
+    """From now on every clock of this process is as far off as the file says."""
+    from engine.clock import SystemClock
+
+    machine = SystemClock.now
+
+    def now(self: SystemClock) -> datetime:
+        return machine(self) + timedelta(seconds=float(file.read_text()))
+
+    SystemClock.now = now  # type: ignore[method-assign]
+
+
+def main() -> int:
+    import uvloop
+
+    from engine.loading.load import open_project
+    from engine.log import set_up_log
+    from engine.masking import Masker
+    from engine.run import run
+
+    project, port, moment, count, *clock = sys.argv[1:]
+    if clock:
+        move_clock(Path(clock[0]))
+    catalog = open_project(Path(project), os.environ)
+    masker = Masker(catalog.secrets)
+    set_up_log(masker, "json")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(run(catalog, masker, "127.0.0.1", int(port), dies_at(moment, int(count))))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    sys.exit(main())

@@ -1,0 +1,25 @@
+"""A scenario as a value: what it is called, what it does, on which systems it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from benchmarks.chaos.stage import Stage
+from benchmarks.chaos.verdict import Found
+
+Where = Literal["embedded", "split"]
+EVERYWHERE: tuple[Where, ...] = ("embedded", "split")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """`does` is a sentence of the published table. `files` are laid over the project. `quick`: part of `make test`."""
+
+    id: str
+    does: str
+    run: Callable[[Stage], Awaitable[Found]]
+    on: tuple[Where, ...] = EVERYWHERE
+    files: Mapping[str, str] = field(default_factory=dict)
+    quick: bool = False
