@@ -36,11 +36,13 @@ def url_of(listening: socket.socket) -> str:
 
 
 @asynccontextmanager
-async def serving(app: Any, listening: socket.socket, grace_s: float) -> AsyncIterator[uvicorn.Server]:
+async def serving(
+    app: Any, listening: socket.socket, grace_s: float, connection: type[Connection] = Connection
+) -> AsyncIterator[uvicorn.Server]:
     """Serves `app` until the block ends; then takes no more and answers what is being answered, within `grace_s`."""
     config = uvicorn.Config(
         app,
-        http=Connection,
+        http=connection,
         ws="none",
         loop="none",
         lifespan="off",
