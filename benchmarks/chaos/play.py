@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.chaos.scenario import Scenario, Where
+from benchmarks.chaos.scenario import NotHere, Scenario, Where
 from benchmarks.chaos.stage import stage
 from benchmarks.chaos.system import Embedded
 from benchmarks.chaos.verdict import Found
@@ -40,6 +40,9 @@ async def play(scenario: Scenario, where: Where, seed: int, quick: bool) -> Play
     try:
         async with stage(folder / "run", SYSTEMS[where], seed, quick, dict(scenario.files)) as world:
             found = await scenario.run(world)
+    except NotHere as lacking:
+        shutil.rmtree(folder, ignore_errors=True)
+        return Played(scenario=scenario, where=where, not_run=str(lacking))
     except (TimeoutError, OSError, RuntimeError, ExceptionGroup) as error:
         found = Found(problems=[f"it could not be played to its end: {type(error).__name__}: {error}"])
     kept = folder if found.problems else None

@@ -13,6 +13,10 @@ Where = Literal["embedded", "split"]
 EVERYWHERE: tuple[Where, ...] = ("embedded", "split")
 
 
+class NotHere(Exception):
+    """This machine lacks what a scenario needs: it was not played, which is not to say it passed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """`does` is a sentence of the published table. `files` are laid over the project. `quick`: part of `make test`."""

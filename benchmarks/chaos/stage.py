@@ -74,10 +74,11 @@ class Stage:
     chance: Random
     quick: bool
     sender: Sender = field(init=False)
+    others: list[Embedded] = field(default_factory=list)
     _next: int = 0
 
     def __post_init__(self) -> None:
-        self.sender = Sender(ports=self.system.ports)
+        self.sender = Sender(ports=self.ports)
 
     def size(self, full: int, quick: int) -> int:
         return quick if self.quick else full
@@ -90,6 +91,16 @@ class Stage:
         ]
         self._next += count
         return made
+
+    def another(self) -> Embedded:
+        """A second process over the same project and store; its receiver shares the load."""
+        second = Embedded(self.system.project, self.system.own_environ)
+        self.others.append(second)
+        return second
+
+    def ports(self) -> Sequence[int]:
+        """Where all receivers listen."""
+        return [*self.system.ports(), *(port for other in self.others for port in other.ports())]
 
     def rows(self) -> Rows:
         return rows(self.system.store_url())
@@ -140,11 +151,13 @@ async def stage(
     write_project(project, changed)
     target = Target(folder, seed)
     system = make(project, {"TARGET_URL": target.url})
+    world = Stage(folder, system, target, Random(seed), quick)
     try:
         await target.ready()
-        yield Stage(folder, system, target, Random(seed), quick)
+        yield world
     finally:
-        system.abort()
+        for one in (system, *world.others):
+            one.abort()
         target.running.abort()
 
 

@@ -111,6 +111,7 @@ class Embedded:
 
     def __init__(self, project: Path, environ: dict[str, str]) -> None:
         self.project = project
+        self.own_environ = environ
         self.environ = {**os.environ, **SECRETS, **environ}
         self.port = free_port()
         self.running: Running | None = None

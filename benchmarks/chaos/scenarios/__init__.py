@@ -1,6 +1,7 @@
 """All scenarios, in the order of the table."""
 
 from benchmarks.chaos.scenario import Scenario
-from benchmarks.chaos.scenarios import kills
+from benchmarks.chaos.scenarios import flow, kills, outages
 
-SCENARIOS: tuple[Scenario, ...] = tuple(sorted((*kills.SCENARIOS,), key=lambda scenario: scenario.id))
+ALL = (*kills.SCENARIOS, *outages.SCENARIOS, *flow.SCENARIOS)
+SCENARIOS: tuple[Scenario, ...] = tuple(sorted(ALL, key=lambda scenario: scenario.id))
