@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 MOST = 20_000
+_all: list[dict[int, Any]] = []
+
+
+def forget_all() -> None:
+    """Lets go of everything that was remembered, and of the objects with it: a configuration was replaced."""
+    for kept in _all:
+        kept.clear()
 
 
 class WorkedOut(Generic[K, V]):
@@ -17,6 +24,7 @@ class WorkedOut(Generic[K, V]):
     def __init__(self, make: Callable[[K], V]) -> None:
         self._make = make
         self._kept: dict[int, tuple[K, V]] = {}
+        _all.append(self._kept)
 
     def __call__(self, thing: K) -> V:
         """What was worked out for this very object, now or earlier."""

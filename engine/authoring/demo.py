@@ -16,6 +16,7 @@ import orjson
 from engine.authoring.demo_system import DemoSystem, demo_system
 from engine.log import set_up_log
 from engine.management.history import list_lines
+from engine.management.waits import waits_now
 from engine.masking import Masker
 from engine.simulators.espf import Queued
 from engine.storage.protocol import AttemptRow, DeliveryRow, EventFilter, EventRow
@@ -117,7 +118,9 @@ class Story:
     async def _conclude(self) -> None:
         wanted = EventFilter()
         self.echo(f"\n{strong('What an operator sees')} ({faint('nsps events')})")
-        for line in list_lines(await self.system.desk.store.events(wanted), wanted):
+        desk = self.system.desk
+        waits = await waits_now(desk.store, desk.catalog, desk.clock)
+        for line in list_lines(await desk.store.events(wanted), wanted, waits):
             self.echo(f"  {line}")
         self.echo(f"\n{state('delivered', 'The story came true.')}")
 

@@ -14,6 +14,7 @@ from engine.management.desk import Desk, open_desk, who
 from engine.management.refused import admit_refusal, refused_lines
 from engine.management.replay import Replay
 from engine.management.replay import replay as replay_now
+from engine.management.waits import waits_now
 from engine.storage.protocol import EventFilter, EventRow
 from engine.terminal import say
 
@@ -26,23 +27,25 @@ async def events(project: Path, environ: Environ, wanted: EventFilter, since: st
     async with open_desk(project, environ) as desk:
         wanted = with_changes(wanted, since=parse_since(since, desk.now()))
         rows = await history.event_list(desk.store, wanted)
+        waits = await waits_now(desk.store, desk.catalog, desk.clock)
         if form == "json":
             secrets = await desk.secrets_in_all(row.id for row in rows)
-            print_json(desk.shown([history.as_json(row) for row in rows], secrets))
+            print_json(desk.shown([history.event_json(row, waits) for row in rows], secrets))
         else:
-            print_lines(desk.lines(history.list_lines(rows, wanted)))
+            print_lines(desk.lines(history.list_lines(rows, wanted, waits)))
 
 
 async def show(project: Path, environ: Environ, asked: str, full: bool, form: str) -> None:
     """Prints one event's story."""
     async with open_desk(project, environ) as desk:
         event = await _event(desk, asked)
-        told = await history.event_story(desk.store, event)
+        waits = await waits_now(desk.store, desk.catalog, desk.clock)
+        told = await history.event_story(desk.store, event, waits)
         secrets = desk.secrets_in(await desk.store.stored_event(event.id))
         if form == "json":
             print_json(desk.shown(told, secrets))
         else:
-            print_lines(desk.lines(history.story_lines(event, told, full=full), secrets))
+            print_lines(desk.lines(history.story_lines(event, told, waits, full=full), secrets))
 
 
 async def why(project: Path, environ: Environ, asked: str, form: str) -> None:
@@ -81,7 +84,7 @@ async def resume(project: Path, environ: Environ, names: Names) -> None:
 async def status(project: Path, environ: Environ, form: str) -> None:
     """Prints how things stand."""
     async with open_desk(project, environ) as desk:
-        told = await control.standing(desk.store, desk.catalog, desk.now())
+        told = await control.standing(desk.store, desk.catalog, desk.clock)
         if form == "json":
             print_json(desk.shown(told))
         else:

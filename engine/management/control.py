@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from engine.catalog import Catalog
+from engine.clock import Clock
 from engine.errors import WrongUse
 from engine.loading.suggest import nearest
+from engine.management.waits import waits_now
 from engine.storage.protocol import Control, History, Hold, Owner
 from engine.terminal import faint, instant, lasting, state, strong, table
 
@@ -55,15 +57,18 @@ def resume_command(scope: str) -> str:
     return "nsps resume" if scope == "all" else f"nsps resume --{kind} {name}"
 
 
-async def standing(store: Any, catalog: Catalog, now: datetime) -> dict[str, Any]:
-    """How things stand, as JSON values: counts, holds, processes, pipelines that are off."""
+async def standing(store: Any, catalog: Catalog, clock: Clock) -> dict[str, Any]:
+    """How things stand, as JSON values: counts, holds, processes, pipelines that are off or keep deliveries waiting."""
+    now = clock.now()
     counts = dict(await _history(store).counts())
+    waits = await waits_now(store, catalog, clock)
     holds = await store.holds()
     owners = await _history(store).owners()
     return {
         **counts,
         "holds": [{"scope": h.scope, "kind": h.kind, "by": h.by, "reason": h.reason, "at": h.at} for h in holds],
         "processes": [_process(owner, beat_at, now) for owner, beat_at in owners],
+        "held_back": waits.by_pipeline(counts["deliveries"]),
         "off": {name: p.off for name, p in catalog.pipelines.items() if p.off},
         "configuration": catalog.hash,
     }
@@ -79,6 +84,7 @@ def _process(owner: Owner, beat_at: datetime, now: datetime) -> dict[str, Any]:
     return {
         "id": owner.id, "host": owner.host, "pid": owner.pid, "started_at": owner.started_at,
         "beat_at": beat_at, "alive": silent_s < 10, "configuration": owner.config_hash,
+        "refused": owner.refused,
     }  # fmt: skip
 
 
@@ -87,6 +93,8 @@ def standing_lines(told: Mapping[str, Any], now: datetime) -> Iterator[str]:
     for hold in told["holds"]:
         what = f"{state(hold['kind'])} {spoken(hold['scope'])} since {instant(hold['at'])} by {hold['by']}"
         yield what + (f": {hold['reason']}" if hold["reason"] else "") + f"  ({resume_command(hold['scope'])})"
+    for held in told["held_back"].values():
+        yield f"{state('waiting', _deliveries(held['waiting']))}: {held['why']}"
     for name, why in told["off"].items():
         yield f"{state('held', 'off')} pipeline {name}: {why}"
     counted = (("event", "events"), ("repeat", "repeats"), ("unrouted", "unrouted"), ("refused", "refused"))
@@ -103,6 +111,10 @@ def standing_lines(told: Mapping[str, Any], now: datetime) -> Iterator[str]:
     yield from _process_lines(told)
 
 
+def _deliveries(number: int) -> str:
+    return f"{number} deliver{'y waits' if number == 1 else 'ies wait'}"
+
+
 def _process_lines(told: Mapping[str, Any]) -> Iterator[str]:
     if not told["processes"]:
         yield f"{state('failed', 'nothing runs')}: no process works on this store. To start one: nsps run"
@@ -112,4 +124,6 @@ def _process_lines(told: Mapping[str, Any]) -> Iterator[str]:
         note = state("retry", "  other configuration than this folder") if differs else ""
         where = f"{strong(process['host'])} pid {process['pid']}"
         yield f"{word} {where}, since {instant(process['started_at'])}, configuration {process['configuration'][:12]}{note}"
+        if process["refused"]:
+            yield f"  {state('failed', 'refuses')} what its folder holds now: {process['refused']}"
     yield faint(f"this folder: configuration {told['configuration'][:12]}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from engine.management.waits import Waits
 from engine.storage.protocol import AttemptRow, DeliveryRow, EventFilter, EventRow, History
 from engine.story import tell
 from engine.terminal import faint, instant, state, strong, table
@@ -18,46 +19,56 @@ async def event_list(history: History, wanted: EventFilter) -> list[EventRow]:
     return await history.events(wanted)
 
 
-def list_lines(rows: list[EventRow], wanted: EventFilter) -> list[str]:
+def list_lines(rows: list[EventRow], wanted: EventFilter, waits: Waits) -> list[str]:
     """The page as a table, one line a delivery, and how to see the next page."""
     if not rows:
         return ["no events" + (" match" if wanted != EventFilter(limit=wanted.limit) else " yet")]
-    cells = [cell for row in rows for cell in _event_cells(row)]
+    cells = [cell for row in rows for cell in _event_cells(row, waits)]
     lines = table(("RECEIVED", "EVENT", "TYPE", "I_EVENT", "PIPELINE", "STATE"), cells)
     if len(rows) == wanted.limit:
         lines.append(faint(f"more: add --before {rows[-1].id}"))
     return lines
 
 
-def _event_cells(row: EventRow) -> Iterator[tuple[str, ...]]:
+def _event_cells(row: EventRow, waits: Waits) -> Iterator[tuple[str, ...]]:
     head = (instant(row.received_at), row.id, row.event_type, row.i_event or "-")
     if not row.deliveries:
         yield (*head, "-", state("unrouted"))
     for delivery in row.deliveries:
-        yield (*head, delivery.pipeline, standing(delivery))
+        yield (*head, delivery.pipeline, standing(delivery, waits))
 
 
-def standing(delivery: DeliveryRow) -> str:
+def standing(delivery: DeliveryRow, waits: Waits) -> str:
     """Where a delivery stands, in words: its state, attempts, what it waits for, why it ended so."""
     word = "retrying" if delivery.state == "waiting" and delivery.attempts else delivery.state
     tries = f" after {delivery.attempts} attempt{'s' * (delivery.attempts != 1)}" if delivery.attempts else ""
     parts = [state(word) + tries]
     if delivery.state == "waiting":
-        parts.append(f"behind #{delivery.behind}" if delivery.behind else f"next at {instant(delivery.due_at)}")
+        parts.append(waits.words(delivery))
     if delivery.superseded_by:
         parts.append(f"by #{delivery.superseded_by}")
-    if delivery.reason and delivery.state != "delivered":
+    if delivery.reason and delivery.state != "delivered" and delivery.reason not in parts:
         parts.append(delivery.reason)
     return ", ".join(parts)
 
 
-async def event_story(history: History, event: EventRow) -> dict[str, Any]:
+async def event_story(history: History, event: EventRow, waits: Waits) -> dict[str, Any]:
     """An event with its deliveries and their attempts, as JSON values: what `nsps show --format json` prints."""
     deliveries = []
     for row in event.deliveries:
         attempts = [_attempt(attempt) for attempt in await history.attempts(row.id)]
-        deliveries.append({**as_json(row), "attempts_made": attempts})
+        deliveries.append({**delivery_json(row, waits), "attempts_made": attempts})
     return {**as_json(event), "deliveries": deliveries}
+
+
+def event_json(event: EventRow, waits: Waits) -> dict[str, Any]:
+    """An event with its deliveries as JSON values: what `nsps events --format json` prints."""
+    return {**as_json(event), "deliveries": [delivery_json(row, waits) for row in event.deliveries]}
+
+
+def delivery_json(row: DeliveryRow, waits: Waits) -> dict[str, Any]:
+    """A delivery as JSON values; `waits_for` says in words what a waiting one waits for."""
+    return {**as_json(row), "waits_for": waits.words(row) if row.state == "waiting" else None}
 
 
 def _attempt(row: AttemptRow) -> dict[str, Any]:
@@ -77,7 +88,7 @@ def as_json(row: Any) -> dict[str, Any]:
     return found
 
 
-def story_lines(event: EventRow, told: Mapping[str, Any], *, full: bool) -> Iterator[str]:
+def story_lines(event: EventRow, told: Mapping[str, Any], waits: Waits, *, full: bool) -> Iterator[str]:
     """The event's story for people: header, then each delivery with its attempts."""
     yield f"{strong('event')} {event.id}  {event.event_type}"
     ids = f"i_env {event.i_env or '-'}, i_event {event.i_event or '-'}"
@@ -94,7 +105,7 @@ def story_lines(event: EventRow, told: Mapping[str, Any], *, full: bool) -> Iter
         yield f"  to see why: nsps why {event.id}; to route it again: nsps replay {event.id}"
     for row, delivery in zip(event.deliveries, told["deliveries"], strict=True):
         yield ""
-        yield f"{strong('delivery')} #{row.id} to {strong(row.pipeline)}: {standing(row)}"
+        yield f"{strong('delivery')} #{row.id} to {strong(row.pipeline)}: {standing(row, waits)}"
         yield from _delivery_facts(row)
         for attempt in delivery["attempts_made"]:
             word = state(attempt["ending"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Update, delete, select, update
 
 from engine.storage.area import Area
 from engine.storage.dialect import upsert
@@ -30,6 +30,11 @@ class ControlArea(Area):
     async def lift(self, scope: str, now: datetime) -> bool:
         """Removes it and makes what waited for it look-able now. False when there was none."""
         return await self._write(lambda connection: _lift(connection, scope, micros(now)))
+
+    async def wake(self, pipelines: Sequence[str], now: datetime) -> None:
+        """Makes what is due of these pipelines look-able now: they are back."""
+        if pipelines:
+            await self._write(lambda connection: connection.execute(_due(micros(now)).where(d.pipeline.in_(pipelines))))
 
     async def snapshot(self, config_hash: str, files: Mapping[str, str], now: datetime) -> None:
         """Keeps a configuration by its hash, once."""
@@ -73,9 +78,14 @@ def _lift(connection: Connection, scope: str, now_us: int) -> bool:
     if not connection.execute(delete(holds).where(holds.c.scope == scope)).rowcount:
         return False
     # Which connectors a pipeline uses is not known here, so a connector's hold wakes all that is due.
-    waiting = update(deliveries).where(d.state == WAITING, d.due_at <= now_us, d.look_at > now_us, ~d.policy_off)
+    waiting = _due(now_us)
     kind, _, name = scope.partition(":")
     if kind == "pipeline":
         waiting = waiting.where(d.pipeline == name)
-    connection.execute(waiting.values(look_at=now_us, look_step=FIRST_LOOK_US))
+    connection.execute(waiting)
     return True
+
+
+def _due(now_us: int) -> Update:
+    waiting = update(deliveries).where(d.state == WAITING, d.due_at <= now_us, d.look_at > now_us, ~d.policy_off)
+    return waiting.values(look_at=now_us, look_step=FIRST_LOOK_US)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, or_, select
+from sqlalchemy import BigInteger, Connection, bindparam, case, or_, select
 
 from engine.storage.claiming import position
 from engine.storage.instants import instant_or_none
@@ -20,7 +20,7 @@ _mine = deliveries.alias("d")
 _other = deliveries.alias("w")
 # The one that must end before a waiting one may start: the running one of its lane, else the one whose turn it is.
 AHEAD = (
-    select(_other.c.id)
+    select(_other.c.id, case((_other.c.state == WAITING, _other.c.due_at)).label("due_at"))
     .join_from(_mine, _other, _other.c.lane == _mine.c.lane)
     .where(
         _mine.c.id == bindparam("of_id", type_=BigInteger()),
@@ -61,9 +61,9 @@ def _finished(row: Any, event_id: str) -> DeliveryRow:
 
 
 def _unfinished(connection: Connection, row: Any, event_id: str) -> DeliveryRow:
-    behind = None
+    ahead = None
     if row.state == "waiting" and row.lane is not None:
-        behind = connection.execute(AHEAD, {"of_id": row.id}).scalar_one_or_none()
+        ahead = connection.execute(AHEAD, {"of_id": row.id}).one_or_none()
     return DeliveryRow(
         **_told(row, event_id),
         due_at=instant_or_none(row.due_at),
@@ -71,7 +71,8 @@ def _unfinished(connection: Connection, row: Any, event_id: str) -> DeliveryRow:
         superseded_by=None,
         owner=row.owner,
         suspect=row.suspect,
-        behind=behind,
+        behind=ahead and ahead.id,
+        behind_until=instant_or_none(ahead.due_at) if ahead else None,
     )
 
 

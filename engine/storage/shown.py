@@ -46,6 +46,7 @@ class DeliveryRow:
     owner: str | None
     suspect: bool
     behind: int | None = None  # the delivery of its lane that must end first
+    behind_until: datetime | None = None  # before when that one does not start again; None: it runs, or may start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

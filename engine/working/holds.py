@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from hashlib import sha256
 from typing import Protocol
@@ -48,6 +48,11 @@ class Holds:
         self.gates = gates or self.gates
         held, self._held = self._held, {}
         self._set(list(held.values()))
+
+    @property
+    def known(self) -> Iterable[str]:
+        """The pipelines of this configuration that are on."""
+        return self._scopes
 
     async def refresh(self) -> None:
         """Asks the store. Raises StoreUnavailable."""
