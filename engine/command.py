@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import traceback
@@ -61,7 +62,10 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output, instants as ISO 8601."""
-    say(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2).decode())
+    try:
+        say(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2).decode())
+    except TypeError:  # an integer beyond 64 bits, a lone surrogate: the exact, slower writer
+        say(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
 
 
 def _plain(value: Any) -> Any:

@@ -52,7 +52,7 @@ def _last(form: Form, stream: TextIO, masker: Masker) -> list[Any]:
         ]
     # "event" is a word of the domain: what happened is the message.
     name = structlog.processors.EventRenamer("message")
-    write = structlog.processors.JSONRenderer(serializer=lambda line, **_: orjson.dumps(line, default=str).decode())
+    write = structlog.processors.JSONRenderer(serializer=_written)
     return [structlog.processors.format_exc_info, mask, name, write]
 
 
@@ -75,6 +75,10 @@ def _redirect_libraries(shared: list[Any], last: list[Any], stream: TextIO, leve
 def _neutral_line(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """What others said must not command the terminal; JSON escapes such characters by itself."""
     return {name: neutral(value) if isinstance(value, str) else value for name, value in line.items()}
+
+
+def _written(line: Any, **_: Any) -> str:
+    return neutral(orjson.dumps(line, default=str).decode())
 
 
 class _Mask:
