@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from engine.management.waits import Waits
 from engine.storage.protocol import AttemptRow, DeliveryRow, EventFilter, EventRow, History
 from engine.story import tell
 from engine.terminal import faint, instant, state, strong, table
+from engine.trace import decode
 
 
 async def event_list(history: History, wanted: EventFilter) -> list[EventRow]:
@@ -72,7 +71,7 @@ def delivery_json(row: DeliveryRow, waits: Waits) -> dict[str, Any]:
 
 
 def _attempt(row: AttemptRow) -> dict[str, Any]:
-    return {**as_json(row), "trace": orjson.loads(row.trace) if row.trace else {}}
+    return {**as_json(row), "trace": decode(row.trace) if row.trace else {}}
 
 
 def as_json(row: Any) -> dict[str, Any]:
