@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from itertools import chain
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -14,9 +11,6 @@ from sqlalchemy.sql.expression import CompoundSelect, Select, UpdateBase
 
 Row = Mapping[str, Any]
 _Compiled = tuple[str, Callable[[Row], Any]]
-
-_ONE_ROW = re.compile(r"VALUES (\(\?(?:, \?)*\))")
-_MOST_ROWS = 64  # of one statement: 64 of the widest table are 1,700 values, SQLite takes 32,766
 
 
 class Prepared:
@@ -42,21 +36,10 @@ class Prepared:
         return self.run(connection, values).all()
 
     def run_many(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Executes it for each of `rows`; for none, not at all.
-
-        For SQLite an INSERT takes many rows at once: its driver gives up the interpreter's lock around each execution, and
-        on a busy process getting it back costs more than the row.
-        """
-        if not rows:
-            return
-        sql, bound = self._for(connection)
-        values = [bound(row) for row in rows]
-        if connection.dialect.name != "sqlite" or not _ONE_ROW.search(sql):
-            connection.exec_driver_sql(sql, values)
-            return
-        for start, count in _parts(len(values)):
-            whole = tuple(chain.from_iterable(values[start : start + count]))
-            connection.exec_driver_sql(_with_rows(sql, count), whole)
+        """Executes it for each of `rows`; for none, not at all."""
+        if rows:
+            sql, bound = self._for(connection)
+            connection.exec_driver_sql(sql, [bound(row) for row in rows])
 
     def _for(self, connection: Connection) -> _Compiled:
         dialect = connection.dialect
@@ -77,21 +60,6 @@ def _compile(statement: Any, dialect: Any, columns: Sequence[str] | None) -> _Co
     if fixed:
         return str(compiled), lambda row: (pick({**fixed, **row}),) if single else pick({**fixed, **row})
     return str(compiled), lambda row: (pick(row),) if single else pick(row)
-
-
-def _parts(total: int) -> Iterator[tuple[int, int]]:
-    """(start, count) of each part; counts are powers of two, so that few texts are prepared."""
-    start = 0
-    while start < total:
-        count = min(_MOST_ROWS, 1 << ((total - start).bit_length() - 1))
-        yield start, count
-        start += count
-
-
-@lru_cache(maxsize=256)
-def _with_rows(sql: str, count: int) -> str:
-    """The INSERT of one row as an INSERT of `count`."""
-    return _ONE_ROW.sub(lambda found: "VALUES " + ", ".join([found[1]] * count), sql, count=1)
 
 
 def inserting(table: Table) -> Prepared:
