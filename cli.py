@@ -10,6 +10,17 @@ from typing import Annotated
 import typer
 
 from engine.command import ending_well, print_json, print_lines, run_async
+from engine.command_options import (
+    HERE,
+    ConnectorOption,
+    FormatOption,
+    HostOption,
+    PipelineOption,
+    PortOption,
+    ProjectOption,
+    SinceOption,
+)
+from engine.command_refused import refused_app
 from engine.terminal import say
 
 commands = typer.Typer(
@@ -18,15 +29,6 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     help="PortaBilling events in, every external system in step. Start with: nsps init, nsps validate, nsps test, nsps run.",
 )
-refused_app = typer.Typer(help="What senders posted and was not taken.", invoke_without_command=True)
-
-ProjectOption = Annotated[
-    Path, typer.Option("--project", "-C", envvar="NSPS_PROJECT", help="The project folder.", show_default="this folder")
-]
-FormatOption = Annotated[str, typer.Option("--format", help="text, or json for programs.")]
-PipelineOption = Annotated[str | None, typer.Option("--pipeline", "-p", help="Only this pipeline.")]
-ConnectorOption = Annotated[str | None, typer.Option("--connector", "-c", help="Only this connector.")]
-HERE = Path()
 
 
 def coloured() -> bool:
@@ -88,15 +90,32 @@ def dry_run(
 
 
 @commands.command()
-def run(
-    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="PORT", help="The port to listen at.")] = 8000,
-    project: ProjectOption = HERE,
-) -> None:
+def run(host: HostOption = "127.0.0.1", port: PortOption = 8000, project: ProjectOption = HERE) -> None:
     """Everything in one process: receive, store, deliver."""
     from engine.run import run_command
 
     raise typer.Exit(run_command(project, os.environ, host, port))
+
+
+@commands.command()
+def serve(host: HostOption = "127.0.0.1", port: PortOption = 8000, project: ProjectOption = HERE) -> None:
+    """Receive and store; workers deliver. Start as many as you like, behind a load balancer."""
+    from engine.run import run_command
+
+    raise typer.Exit(run_command(project, os.environ, host, port, "receiver"))
+
+
+@commands.command()
+def worker(
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, help="How many.", show_default="one for each processor")
+    ] = None,
+    project: ProjectOption = HERE,
+) -> None:
+    """Deliver, in several processes. Start it on as many hosts as you like."""
+    from engine.supervisor import supervise_command
+
+    raise typer.Exit(supervise_command(project, os.environ, processes or os.cpu_count() or 1))
 
 
 @commands.command()
@@ -117,7 +136,7 @@ def events(
     ] = None,
     pipeline: PipelineOption = None,
     event_type: Annotated[str | None, typer.Option("--type", help="Only this event type.")] = None,
-    since: Annotated[str | None, typer.Option("--since", help="A duration such as 2h, or an instant.")] = None,
+    since: SinceOption = None,
     before: Annotated[str | None, typer.Option("--before", help="The last event id of the page before.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 50,
     form: FormatOption = "text",
@@ -208,31 +227,6 @@ def status(form: FormatOption = "text", project: ProjectOption = HERE) -> None:
     from engine.management import commands as desk
 
     run_async(desk.status(project, os.environ, form))
-
-
-@refused_app.callback()
-def refused(
-    context: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 50,
-    form: FormatOption = "text",
-    project: ProjectOption = HERE,
-) -> None:
-    """What senders posted and was not taken, newest first."""
-    from engine.management import commands as desk
-
-    if context.invoked_subcommand is None:
-        run_async(desk.refused(project, os.environ, limit, form))
-
-
-@refused_app.command()
-def admit(
-    refusal: Annotated[int, typer.Argument(metavar="ID", help="Its number in `nsps refused`.")],
-    project: ProjectOption = HERE,
-) -> None:
-    """Take a refused body in after all: it is stored and delivered like any event."""
-    from engine.management import commands as desk
-
-    run_async(desk.admit(project, os.environ, refusal))
 
 
 commands.add_typer(refused_app, name="refused")

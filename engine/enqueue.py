@@ -1,7 +1,7 @@
 """Step 3: delivery ids to the queue, in batches, now.
 
 Never in the path of an answer: the receiver leaves ids here after the commit, and one task hands them on. A message is a
-hint (ids, never payloads); one that is lost costs the sweep's next look, so a queue that fails or hangs delays nobody.
+hint (ids, never payloads); one that is lost costs the sweep's next look, so a queue that fails, hangs or is full delays nobody.
 """
 
 from __future__ import annotations
@@ -16,28 +16,38 @@ from engine.errors import QueueUnreachable
 
 BATCH = 50
 MOST_PENDING = 20_000
-SEND_WITHIN_S = 5.0
+MOST_MESSAGES = 1_000  # in the queue, beyond which workers are behind and a hint more would only be memory
+WATCH_EVERY_S = 1.0
 
 log = structlog.get_logger("nsps.enqueue")
+
+Ourselves = Callable[[str, Sequence[int]], None]
 
 
 class Queue(Protocol):
     """Where messages go: Dramatiq, over whichever broker."""
 
     async def send(self, pipeline: str, ids: Sequence[int], /) -> None:
-        """Hands over one message. Raises QueueUnreachable."""
+        """Hands over one message. Raises QueueUnreachable, within bounded time."""
+
+    async def depth(self) -> int:
+        """How many messages wait in it. Raises QueueUnreachable."""
 
 
 class Enqueue:
-    """Ids wait here for one task that sends them; those a queue does not take go to `ourselves`, this process's worker."""
+    """Ids wait here for one task that sends them; those a queue does not take go to `ourselves`.
 
-    def __init__(self, queue: Queue, ourselves: Callable[[str, Sequence[int]], None]) -> None:
+    In a process that works, that is its worker. A receiver leaves them to the workers' sweeps, which find them in the store.
+    """
+
+    def __init__(self, queue: Queue, ourselves: Ourselves) -> None:
         self._queue = queue
         self._ourselves = ourselves
         self._pending: dict[str, list[int]] = {}
         self._something = asyncio.Event()
         self.pending = 0
         self.reachable = True
+        self.full = False
 
     def put(self, pipeline: str, ids: Iterable[int]) -> None:
         """Leaves ids to be sent. Never waits; beyond a bound they are left to the sweep."""
@@ -53,23 +63,42 @@ class Enqueue:
         while True:
             await self._something.wait()
             self._something.clear()
-            pending, self._pending, self.pending = self._pending, {}, 0
-            for pipeline, ids in pending.items():
-                for start in range(0, len(ids), BATCH):
-                    await self._send(pipeline, ids[start : start + BATCH])
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Sends what is pending."""
+        pending, self._pending, self.pending = self._pending, {}, 0
+        for pipeline, ids in pending.items():
+            for start in range(0, len(ids), BATCH):
+                await self._send(pipeline, ids[start : start + BATCH])
+
+    async def watch(self) -> None:
+        """Asks the queue each second how it is, until cancelled: one that was away is used again as soon as it is back."""
+        while True:
+            try:
+                depth = await self._queue.depth()
+            except QueueUnreachable as error:
+                self._away(error)
+            else:
+                self._back(depth)
+            await asyncio.sleep(WATCH_EVERY_S)
 
     async def _send(self, pipeline: str, ids: list[int]) -> None:
-        try:
-            async with asyncio.timeout(SEND_WITHIN_S):
-                await self._queue.send(pipeline, ids)
-        except (QueueUnreachable, TimeoutError) as error:
-            if self.reachable:
-                log.warning(
-                    "the queue does not take messages; this process works on what it stores itself", why=str(error)
-                )
-            self.reachable = False
-            self._ourselves(pipeline, ids)
-            return
+        if self.reachable and not self.full:
+            try:
+                return await self._queue.send(pipeline, ids)
+            except QueueUnreachable as error:
+                self._away(error)
+        self._ourselves(pipeline, ids)
+
+    def _away(self, error: QueueUnreachable) -> None:
+        if self.reachable:
+            log.warning("the queue does not take messages; workers go on from the store", why=str(error))
+        self.reachable = False
+
+    def _back(self, depth: int) -> None:
         if not self.reachable:
             log.info("the queue takes messages again")
-        self.reachable = True
+        if depth >= MOST_MESSAGES and not self.full:
+            log.warning("the queue holds all it should; workers find the rest in the store", messages=depth)
+        self.reachable, self.full = True, depth >= MOST_MESSAGES

@@ -1,31 +1,34 @@
-"""What `nsps run` says when it starts: which instance, where it stores and listens, and what is off and why."""
+"""What a process says when it starts: which instance, where it stores and listens, and what is off and why."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from engine.catalog import Catalog
 from engine.masking import Masker
 from engine.pipeline import Pipeline
+from engine.process import Part
 from engine.settings import EspfReceiver, NspsReceiver
 
+BEGINS: Mapping[Part, str] = {"all": "NSPS runs", "receiver": "NSPS receives for", "worker": "NSPS delivers for"}
 
-def summary_lines(catalog: Catalog, url: str, masker: Masker) -> Iterator[str]:
-    """A few calm lines, without secrets."""
+
+def summary_lines(catalog: Catalog, masker: Masker, part: Part, where: str) -> Iterator[str]:
+    """A few calm lines, without secrets. `where`: the URL it listens at; of workers, how many there are."""
     settings = catalog.settings
-    yield f"NSPS runs {settings.instance}"
+    yield f"{BEGINS[part]} {settings.instance}"
     yield f"  store      {_address(settings.store, masker)}"
     yield f"  queue      {_address(settings.queue, masker)}"
     receivers = (("from ESPF", settings.receive.espf), ("as a connector of NSPS", settings.receive.nsps))
-    for sender, receiver in receivers:
+    for sender, receiver in receivers if part != "worker" else ():
         if receiver is not None:
-            yield f"  receives   {_receiver(sender, receiver, url)}"
+            yield f"  receives   {_receiver(sender, receiver, where)}"
     for pipeline in catalog.pipelines.values():
         yield f"  pipeline   {_pipeline(pipeline)}"
     if not catalog.pipelines:
         yield "  pipeline   none: events are stored, and `nsps replay` routes them once there is one"
-    yield f"Listening at {url}"
+    yield where if part == "worker" else f"Listening at {where}"
 
 
 def _address(url: str, masker: Masker) -> str:

@@ -31,7 +31,7 @@ class SweepStore(Claims, Control, Protocol):
 
 
 class Sweep:
-    """Looks each second. `put` enqueues, `alone` takes a suspect, `crowded` says when not to look.
+    """Looks each second. `put` enqueues, `alone` takes a suspect, `full` names pipelines not to look at now.
     `processed_only`: in a receiver without a worker, which looks after the answers it and its like make."""
 
     def __init__(  # noqa: PLR0913 - everything a look touches
@@ -42,7 +42,7 @@ class Sweep:
         holds: Holds,
         put: Callable[[str, Sequence[int]], None],
         alone: Callable[[int], None],
-        crowded: Callable[[], bool],
+        full: Callable[[], Sequence[str]] = tuple,
         processed_only: bool = False,
     ) -> None:
         self._store = store
@@ -50,7 +50,7 @@ class Sweep:
         self._holds = holds
         self._put = put
         self._alone = alone
-        self._crowded = crowded
+        self._full = full
         self._processed_only = processed_only
 
     async def run(self) -> None:
@@ -71,9 +71,7 @@ class Sweep:
     async def look(self) -> int:
         """One look; returns how many rows it found. Raises StoreUnavailable."""
         await self._holds.refresh()
-        if self._crowded():
-            return 0
-        looks = await self._store.look(self._clock.now(), LOOKS, self._processed_only)
+        looks = await self._store.look(self._clock.now(), LOOKS, self._processed_only, self._full())
         stalled = [look for look in looks if look.stalled]
         await asyncio.gather(*(self._release(look) for look in stalled))
         await self._hand_on([look for look in looks if look.state == "waiting"])

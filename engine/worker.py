@@ -1,7 +1,7 @@
 """The worker: ids in, claims, one task each.
 
-Dramatiq's actor hands ids to `take`, which waits for room and returns; one loop claims them in batches and starts a task for
-each, so that a slow one holds nobody. Nothing here is the truth: an id that gets lost is found by the sweep.
+The queue's actor hands ids to `offer` and never waits; one loop claims them in batches, as far as their pipeline has room, and
+starts a task for each: a slow system holds up nobody else's. Nothing here is the truth: an id that gets lost is found by the sweep.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from engine.working.heartbeat import Heartbeat
 from engine.working.holds import Holds
 from engine.working.room import Room
 
-CROWDED = 20_000  # ids held here, beyond which the actor waits and the sweep does not look
 ALONE_S = 2.0  # how long a suspect has the process to itself
+LONGER_ALONE_S = 60.0  # one that crashed it alone already, perhaps after more than that
 PAUSE_S = 1.0
 
 log = structlog.get_logger("nsps.worker")
@@ -44,15 +44,14 @@ class Worker:
         self._heartbeat = heartbeat
         self._backlog = Backlog()
         self._wake = asyncio.Event()
-        self._claimed = asyncio.Event()
         self._stopping = False
+        self._suspect: asyncio.Task[Ended] | None = None
         self.owner_id = heartbeat.owner.id
         self.running: dict[int, asyncio.Task[Ended]] = {}
 
-    @property
-    def crowded(self) -> bool:
-        """Whether this process has as many hints as it wants."""
-        return self._backlog.size >= CROWDED
+    def full(self) -> tuple[str, ...]:
+        """The pipelines of which this process has as many hints as it can use for now."""
+        return self._backlog.full()
 
     def use(self, make: Make, limits: InFlight) -> None:
         """Makes attempts this way from now on; those in flight end as they began."""
@@ -60,17 +59,14 @@ class Worker:
         self._room.resize(limits)
         self._wake.set()
 
-    async def take(self, pipeline: str, ids: Sequence[int]) -> None:
-        """The actor's part: holds the ids, and returns once there is room for more."""
-        self.offer(pipeline, ids)
-        while self.crowded and not self._stopping:
-            self._claimed.clear()
-            await self._claimed.wait()
-
     def offer(self, pipeline: str, ids: Sequence[int]) -> None:
         """Holds ids to be claimed as soon as there is room."""
         self._backlog.add(pipeline, ids)
         self._wake.set()
+
+    def unclaimed(self) -> dict[str, list[int]]:
+        """The ids held here, by pipeline, for others: this process stops."""
+        return self._backlog.drain()
 
     def offer_suspect(self, delivery_id: int) -> None:
         """Holds one that was in flight at a crash: it is claimed when nothing else runs here."""
@@ -109,7 +105,6 @@ class Worker:
     async def stop(self, grace_s: float) -> int:
         """Waits for what is in flight, then gives the rest back. Returns how many were given back."""
         self._stopping = True
-        self._claimed.set()
         if self.running:
             log.info("finishing what is in flight", deliveries=len(self.running), within_s=grace_s)
             await asyncio.wait(list(self.running.values()), timeout=grace_s)
@@ -123,11 +118,10 @@ class Worker:
     async def _claim_some(self) -> bool:
         """One claim. False when there is nothing to claim or no room."""
         await self._sure()
-        suspect = self._backlog.take_suspect()
+        suspect = self._backlog.take_suspect() if self._suspect is None or self._suspect.done() else None
         if suspect is not None:
             await self._run_alone(suspect)
-        ids = self._backlog.take(self._room.free, self._room.left)
-        self._claimed.set()
+        ids = self._backlog.take(self._room.free)
         if not ids:
             return suspect is not None
         now = self._heartbeat.now()
@@ -144,14 +138,17 @@ class Worker:
     async def _run_alone(self, delivery_id: int) -> None:
         """A suspect has the process to itself while it starts: if it kills the process again, it was this one.
 
-        Bounded both ways, so that neither slow deliveries nor a hundred suspects keep everybody waiting.
+        Bounded both ways, so that neither slow deliveries nor a hundred suspects keep everybody waiting. Two suspects never
+        run at once, however long one takes: no crash counts against both.
         """
         await self._room.emptied(ALONE_S)
         now = self._heartbeat.now()
-        claimed = await self._store.claim([delivery_id], self.owner_id, self._holds.claimable, now, alone=True)
-        if claimed:
-            log.info("runs alone: it was in flight at a crash", delivery=delivery_id, crashes=claimed[0].crashes)
-            await asyncio.wait([self._start(one) for one in claimed], timeout=ALONE_S)
+        for one in await self._store.claim([delivery_id], self.owner_id, self._holds.claimable, now, alone=True):
+            log.info("runs alone: it was in flight at a crash", delivery=delivery_id, crashes=one.crashes)
+            if one.crashes:
+                await self._room.emptied(LONGER_ALONE_S)
+            self._suspect = self._start(one)
+            await asyncio.wait([self._suspect], timeout=LONGER_ALONE_S if one.crashes else ALONE_S)
 
     def _start(self, claimed: Claimed) -> asyncio.Task[Ended]:
         self._room.enter(claimed.pipeline)
@@ -169,5 +166,5 @@ class Worker:
             return
         if error := task.exception():
             log.error("an attempt broke", delivery=claimed.delivery_id, exc_info=error)
-        elif not self._stopping:
+        else:
             self._released(claimed.pipeline, task.result().released)

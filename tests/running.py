@@ -13,10 +13,10 @@ from typing import Any
 
 import httpx2
 
-from engine.assembly import Process
 from engine.loading.load import open_project
 from engine.log import set_up_log
 from engine.masking import Masker
+from engine.process import Process
 from engine.run import process
 from engine.storage.protocol import EventRow
 from tests.target import CONNECTOR, NSPS, PIPELINE, SECRETS, Target, target_running, write_project
@@ -30,6 +30,7 @@ class Whole:
     parts: Process
     target: Target
     client: httpx2.AsyncClient
+    environ: dict[str, str]
 
     async def espf(self, i_event: int, **variables: Any) -> httpx2.Response:
         event = {"event_type": "SIM/Updated", "variables": {"i_event": i_event, "i_account": i_event, **variables}}
@@ -83,8 +84,9 @@ async def whole(
     if not (folder / "nsps.yaml").exists():
         write_project(folder, nsps, pipeline, connector)
     async with target_running() as (target, target_url), httpx2.AsyncClient() as client:
-        catalog = open_project(folder, {**SECRETS, "TARGET_URL": target_url, **environ})
+        environ = {**SECRETS, "TARGET_URL": target_url, **environ}
+        catalog = open_project(folder, environ)
         masker = Masker(catalog.secrets)
         set_up_log(masker, "json", stream=Late())
         async with process(catalog, masker, "127.0.0.1", 0) as (url, parts):
-            yield Whole(url=url, parts=parts, target=target, client=client)
+            yield Whole(url=url, parts=parts, target=target, client=client, environ=environ)

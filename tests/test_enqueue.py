@@ -15,13 +15,21 @@ class Queue:
         self.sent: list[tuple[str, list[int]]] = []
         self.refuses = False
         self.hangs: asyncio.Event | None = None
+        self.waiting = 0
+        self.asked = 0
 
     async def send(self, pipeline: str, ids: Sequence[int], /) -> None:
+        self.asked += 1
         if self.hangs:
             await self.hangs.wait()
         if self.refuses:
             raise QueueUnreachable("connection refused")
         self.sent.append((pipeline, list(ids)))
+
+    async def depth(self) -> int:
+        if self.refuses:
+            raise QueueUnreachable("connection refused")
+        return self.waiting
 
 
 @asynccontextmanager
@@ -62,14 +70,50 @@ async def test_a_queue_that_hangs_delays_nobody_and_holds_a_bounded_number() -> 
         assert enqueue.pending <= 21_000
 
 
-async def test_what_an_unreachable_queue_does_not_take_this_process_works_on_itself() -> None:
+async def test_what_an_unreachable_queue_does_not_take_goes_to_this_process_and_it_is_not_asked_for_each() -> None:
     queue = Queue()
     queue.refuses = True
     async with enqueue_to(queue) as (enqueue, ourselves):
+        enqueue.put("a", range(500))
+        await some_turns()
+        assert sorted(one for _, ids in ourselves for one in ids) == list(range(500))
+        assert (queue.asked, enqueue.reachable) == (1, False)
+
+
+async def test_a_queue_that_is_back_is_used_again_and_one_that_goes_is_noticed_before_an_event_is() -> None:
+    queue = Queue()
+    async with enqueue_to(queue) as (enqueue, ourselves):
+        queue.refuses = True
+        await watched(enqueue)
         enqueue.put("a", [1])
         await some_turns()
-        assert (ourselves, enqueue.reachable) == ([("a", [1])], False)
+        assert (queue.asked, ourselves) == (0, [("a", [1])])
         queue.refuses = False
+        await watched(enqueue)
         enqueue.put("a", [2])
         await some_turns()
         assert (queue.sent, enqueue.reachable) == ([("a", [2])], True)
+
+
+async def test_a_queue_nobody_empties_is_not_filled_for_ever() -> None:
+    queue = Queue()
+    async with enqueue_to(queue) as (enqueue, ourselves):
+        queue.waiting = 1000
+        await watched(enqueue)
+        enqueue.put("a", [1])
+        await some_turns()
+        assert (queue.sent, ourselves, enqueue.reachable) == ([], [("a", [1])], True)
+        queue.waiting = 10
+        await watched(enqueue)
+        enqueue.put("a", [2])
+        await some_turns()
+        assert queue.sent == [("a", [2])]
+
+
+async def watched(enqueue: Enqueue) -> None:
+    """The queue was asked how it is, once."""
+    watch = asyncio.create_task(enqueue.watch())
+    await some_turns()
+    watch.cancel()
+    with suppress(asyncio.CancelledError):
+        await watch

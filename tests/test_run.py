@@ -33,18 +33,22 @@ def test_the_address_is_one_that_can_be_opened() -> None:
         assert url_of(listening) == f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
-async def test_a_queue_of_a_later_version_refuses_the_start(tmp_path: Path) -> None:
-    project = write_project(tmp_path / "project", NSPS + "queue: redis://localhost\n")
-    with pytest.raises(WrongUse, match="Redis is not supported yet"):
-        async with running(project, ENVIRON):
+async def test_a_queue_whose_address_cannot_be_read_refuses_the_start_and_a_server_that_is_away_does_not(
+    tmp_path: Path,
+) -> None:
+    project = write_project(tmp_path / "project", NSPS + "queue: ${NSPS_QUEUE}\n")
+    with pytest.raises(WrongUse, match="queue: its address"):
+        async with running(project, {**ENVIRON, "NSPS_QUEUE": "redis://host:port"}):
             pass
+    async with running(project, {**ENVIRON, "NSPS_QUEUE": "redis://127.0.0.1:1"}) as url:
+        assert url
 
 
 def test_the_summary_says_what_is_on_and_what_is_off_and_why_without_secrets(tmp_path: Path) -> None:
     needy = (NSPS + "queue: ${NSPS_QUEUE}\n").replace("  nsps:\n", "  nsps:\n    needs: [SOME_TOKEN]\n")
     project = write_project(tmp_path / "project", needy, PIPELINE.replace("events:", "needs: [MISSING]\nevents:"))
     environ = {**ENVIRON, "NSPS_STORE": "sqlite:///pass-word-1.db", "NSPS_QUEUE": "redis://user:hidden-word@host"}
-    lines = list(summary_lines(open_project(project, environ), "http://h:1", Masker(["pass-word-1"])))
+    lines = list(summary_lines(open_project(project, environ), Masker(["pass-word-1"]), "all", "http://h:1"))
     told = "\n".join(lines)
     assert "NSPS runs test" in told
     assert "POST http://h:1/espf from ESPF" in told

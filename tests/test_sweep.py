@@ -30,7 +30,7 @@ class Swept:
         self.clock = clock
         self.put: list[tuple[str, list[int]]] = []
         self.alone: list[int] = []
-        self.crowded = False
+        self.full: list[str] = []
         catalog = Catalog(
             project=Path(),
             settings=Settings(instance="t"),
@@ -43,7 +43,7 @@ class Swept:
             holds=Holds(catalog, store, clock),
             put=lambda pipeline, ids: self.put.append((pipeline, list(ids))),
             alone=self.alone.append,
-            crowded=lambda: self.crowded,
+            full=lambda: self.full,
         )
         self._number = 0
 
@@ -98,15 +98,15 @@ async def test_pipelines_that_are_held_or_unknown_here_are_not_enqueued() -> Non
         assert [pipeline for pipeline, _ in one.put] == ["p"]
 
 
-async def test_a_crowded_process_does_not_look() -> None:
-    async with swept() as one:
-        await one.arrive()
-        one.crowded = True
+async def test_a_pipeline_this_process_has_enough_of_keeps_its_look_and_delays_no_other() -> None:
+    async with swept("p", "q") as one:
+        delivery, other = await one.arrive("p"), await one.arrive("q")
+        one.full = ["p"]
         await one.after(6)
-        assert one.put == []
-        one.crowded = False
+        assert one.put == [("q", [other])]
+        one.full = []
         await one.after(0)
-        assert len(one.put) == 1
+        assert one.put[1:] == [("p", [delivery])]
 
 
 async def test_a_delivery_whose_process_died_is_a_suspect_and_runs_alone() -> None:

@@ -156,9 +156,12 @@ class Claims(Protocol):
     async def leave(self, owner: str) -> None:
         """Removes this process's heartbeat row. What it still holds is stalled, and is looked at next."""
 
-    async def look(self, now: datetime, limit: int, processed_only: bool = False) -> list[Look]:
+    async def look(
+        self, now: datetime, limit: int, processed_only: bool = False, besides: Sequence[str] = ()
+    ) -> list[Look]:
         """Rows whose `look_at` has come; moves it (5 s, doubling to a minute) so that no other sweep looks too.
-        `processed_only`: those of processed answers, which is all that a receiver without a worker looks after."""
+        `processed_only`: those of processed answers, which is all that a receiver without a worker looks after.
+        `besides`: waiting ones of these pipelines are left for a later look, or another process's."""
 
     async def release_stalled(self, look: Look, now: datetime) -> State | None:
         """A running delivery whose owner is dead waits again as a suspect, with an attempt "outcome unknown"; the third

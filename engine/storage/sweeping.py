@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Text, bindparam, insert, select, true, update
+from sqlalchemy import BigInteger, Connection, Select, Text, bindparam, insert, select, true, update
 
 from engine.delivery import State
 from engine.storage.area import Area
 from engine.storage.claiming import MAY_START
+from engine.storage.dialect import among, listed
 from engine.storage.instants import micros
 from engine.storage.moving import Moved, move
 from engine.storage.owners import living, owner_alive
@@ -45,6 +47,7 @@ _rows = select(
 )
 COME = _rows.where(d.id.in_(_come))
 COME_PROCESSED = _rows.where(d.id.in_(_come.where(d.policy_off)))
+COME_BESIDES = _rows.where(d.id.in_(_come.where((d.state == RUNNING) | ~among(d.pipeline, "besides"))))
 LOOKED = (
     update(deliveries)
     .where(d.id == bindparam("of_id", type_=BigInteger()))
@@ -53,14 +56,18 @@ LOOKED = (
 
 
 class SweepArea(Area):
-    async def look(self, now: datetime, limit: int, processed_only: bool = False) -> list[Look]:
+    async def look(
+        self, now: datetime, limit: int, processed_only: bool = False, besides: Sequence[str] = ()
+    ) -> list[Look]:
         """Rows whose `look_at` has come; moves it (5 s, doubling to a minute) so that no other sweep looks too.
         `processed_only`: those of processed answers, which is all that a receiver without a worker looks after.
+        `besides`: waiting ones of these pipelines are left for a later look, or another process's.
 
         Rows that could not start, for they are not first in their lane, and running ones whose owner lives are passed
         over, a batch at a time: a backlog of blocked lanes does not stand in the way of a new one.
         """
-        return await self._write(lambda connection: look(connection, now, limit, processed_only))
+        come = _come_of(processed_only, besides)
+        return await self._write(lambda connection: look(connection, now, limit, *come))
 
     async def release_stalled(self, look: Look, now: datetime) -> State | None:
         """A running delivery whose owner is dead waits again as a suspect, with an attempt "outcome unknown"; the third
@@ -68,13 +75,19 @@ class SweepArea(Area):
         return await self._write(lambda connection: release(connection, look, now))
 
 
-def look(connection: Connection, now: datetime, limit: int, processed_only: bool = False) -> list[Look]:
-    """At most `limit` looks, from at most 50 batches of rows."""
-    alive, come = living(connection, now), COME_PROCESSED if processed_only else COME
+def _come_of(processed_only: bool, besides: Sequence[str]) -> tuple[Select[Any], dict[str, Any]]:
+    if processed_only:
+        return COME_PROCESSED, {}
+    return (COME_BESIDES, {"besides": listed(besides)}) if besides else (COME, {})
+
+
+def look(connection: Connection, now: datetime, limit: int, come: Select[Any], values: Mapping[str, Any]) -> list[Look]:
+    """At most `limit` looks, from at most 50 batches of the rows that `come` selects."""
+    alive = living(connection, now)
     found: list[Look] = []
     for _ in range(ROUNDS):
         batch = min(BATCH, limit - len(found)) if found else BATCH
-        rows = connection.execute(come, {"now": micros(now), "batch": min(batch, BATCH)}).all()
+        rows = connection.execute(come, {**values, "now": micros(now), "batch": min(batch, BATCH)}).all()
         looks = [_look(row, alive) for row in rows]
         wanted = [
             one

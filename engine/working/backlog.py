@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 CLAIM_AT_ONCE = 50  # the batch the claim was measured with
+A_LOOK = 500  # ids that come at once when the sweep looks
 
 
 class Backlog:
@@ -15,6 +16,7 @@ class Backlog:
         self._per_pipeline = per_pipeline
         self._ids: dict[str, dict[int, None]] = {}
         self._suspects: deque[int] = deque()
+        self._moving: set[str] = set()
         self.size = 0
 
     def add(self, pipeline: str, ids: Iterable[int]) -> None:
@@ -32,13 +34,30 @@ class Backlog:
         if delivery_id not in self._suspects and len(self._suspects) < self._per_pipeline:
             self._suspects.append(delivery_id)
 
-    def take(self, free: Callable[[str], int], most: int) -> list[int]:
-        """Up to a claim's worth of ids and at most `most`, oldest first, of pipelines that have room; they leave the backlog."""
+    def take(self, free: Callable[[str, int], int]) -> list[int]:
+        """Up to a claim's worth of ids, oldest first, of pipelines that have room; they leave the backlog.
+
+        `free` says how many of a pipeline may start, beside so many others that are taken already.
+        """
         taken: list[int] = []
         for pipeline in list(self._ids):
-            share = min(free(pipeline), min(most, CLAIM_AT_ONCE) - len(taken))
+            share = min(free(pipeline, len(taken)), CLAIM_AT_ONCE - len(taken))
             taken += self._take_of(pipeline, share)
         return taken
+
+    def drain(self) -> dict[str, list[int]]:
+        """All ids, by pipeline; they leave the backlog. Suspects stay: nobody is hinted of those."""
+        drained = {pipeline: list(ids) for pipeline, ids in self._ids.items() if ids}
+        self._ids, self.size = {}, 0
+        return drained
+
+    def full(self) -> tuple[str, ...]:
+        """The pipelines that have all the hints they may hold here, and that began some since this was last asked.
+
+        Looking for more of those would only lose the look. Those that stand still are looked at ever less often anyway.
+        """
+        moving, self._moving = self._moving, set()
+        return tuple(one for one in moving if len(self._ids.get(one, ())) > self._per_pipeline - A_LOOK)
 
     def take_suspect(self) -> int | None:
         """The next that must run alone."""
@@ -55,4 +74,5 @@ class Backlog:
         if held:
             self._ids[pipeline] = held
         self.size -= len(ids)
+        self._moving.add(pipeline)
         return ids

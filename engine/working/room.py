@@ -1,4 +1,8 @@
-"""How many deliveries this process works on at once: in all, and of one pipeline, so that a slow one starves nobody."""
+"""How many deliveries this process works on at once: in all, and of one pipeline, so that a slow one starves nobody.
+
+A fiftieth of the total (8 of 400) is kept for each pipeline whatever the others have taken, so that not even several dead systems
+at once stop the rest; the total may be exceeded by that much.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +25,12 @@ class Room:
         """Other limits from now on; what is in flight stays."""
         self._limits = limits
 
-    def free(self, pipeline: str) -> int:
-        """How many more deliveries of this pipeline may start."""
-        return max(0, min(self._limits.per_pipeline - self._of[pipeline], self.left))
-
-    @property
-    def left(self) -> int:
-        """How many more deliveries may start in all."""
-        return max(0, self._limits.total - self.taken)
+    def free(self, pipeline: str, besides: int = 0) -> int:
+        """How many more deliveries of this pipeline may start, beside so many others that are about to."""
+        in_flight = self._of[pipeline]
+        shared = min(self._limits.per_pipeline - in_flight, self._limits.total - self.taken - besides)
+        kept = max(1, self._limits.total // 50)
+        return max(0, shared, min(kept, self._limits.per_pipeline) - in_flight)
 
     def enter(self, pipeline: str) -> None:
         """One more is in flight."""

@@ -10,11 +10,22 @@ def test_a_pipeline_has_its_share_and_all_together_have_the_total() -> None:
     room = Room(InFlight(total=3, per_pipeline=2))
     room.enter("a")
     room.enter("a")
-    assert (room.free("a"), room.free("b"), room.left) == (0, 1, 1)
+    assert (room.free("a"), room.free("b"), room.free("b", besides=1)) == (0, 1, 1)
     room.enter("b")
     assert room.free("b") == 0
     room.leave("a")
     assert (room.free("a"), room.free("b")) == (1, 1)
+
+
+def test_dead_systems_that_take_all_there_is_leave_every_other_pipeline_a_little() -> None:
+    room = Room(InFlight(total=400, per_pipeline=100))
+    for dead in "abcd":
+        for _ in range(100):
+            room.enter(dead)
+    assert [room.free("a"), room.free("alive")] == [0, 8]
+    for _ in range(8):
+        room.enter("alive")
+    assert (room.free("alive"), room.free("other", besides=3)) == (0, 8)
 
 
 async def test_it_says_when_it_is_empty_and_when_that_takes_too_long() -> None:
