@@ -30,10 +30,11 @@ from sqlalchemy.sql.expression import ColumnElement
 
 from engine.errors import NspsError
 from engine.event import Event
-from engine.storage.dialect import among, listed
+from engine.storage.dialect import DIALECTS, among, listed
 from engine.storage.encoding import name_set, steps_done
 from engine.storage.instants import instant_or_none, micros
 from engine.storage.moving import Moved, move
+from engine.storage.numbers import since
 from engine.storage.prepared import Prepared
 from engine.storage.protocol import Claimed
 from engine.storage.rows import RUNNING_LOOK_US, events_by_seq
@@ -79,44 +80,59 @@ MAY_START = or_(d.lane.is_(None), and_(_lane_free(), _turn()))
 
 _NOW = bindparam("now", type_=BigInteger())
 
-CLAIM = Prepared(
-    update(deliveries)
-    .where(
-        among(d.id, "ids"),
-        d.state == WAITING,
-        d.due_at <= _NOW,
-        among(d.pipeline, "pipelines"),
-        or_(~d.suspect, bindparam("alone", type_=Boolean())),
-        MAY_START,
-    )
-    .values(
-        state=RUNNING,
-        owner=bindparam("new_owner", type_=Text()),
-        fence=d.fence + 1,
-        started_at=_NOW,
-        look_at=bindparam("later", type_=BigInteger()),
-    )
-    .returning(
-        d.id,
-        d.event_seq,
-        d.source,
-        d.pipeline,
-        d.lane,
-        d.mode,
-        d.pos_time,
-        d.pos_event,
-        d.fence,
-        d.attempts,
-        d.crashes,
-        d.suspect,
-        d.policy_off,
-        d.seed,
-        d.previous_ended_at,
-        d.progress,
-        d.resend,
-        d.assume_done,
-    )
+# On PostgreSQL rows that another process is at are left to it: two that wait for each other's would never end.
+_free = deliveries.alias("f")
+_UNLOCKED = (
+    select(_free.c.id)
+    .where(among(_free.c.id, "ids"), _free.c.state == WAITING)
+    .order_by(_free.c.id)
+    .with_for_update(skip_locked=True)
 )
+
+
+def _claiming(dialect: str) -> Prepared:
+    mine = among(d.id, "ids") if dialect == "sqlite" else d.id.in_(_UNLOCKED)
+    return Prepared(
+        update(deliveries)
+        .where(
+            mine,
+            d.state == WAITING,
+            d.due_at <= _NOW,
+            among(d.pipeline, "pipelines"),
+            or_(~d.suspect, bindparam("alone", type_=Boolean())),
+            MAY_START,
+        )
+        .values(
+            state=RUNNING,
+            owner=bindparam("new_owner", type_=Text()),
+            fence=d.fence + 1,
+            started_at=_NOW,
+            look_at=bindparam("later", type_=BigInteger()),
+        )
+        .returning(
+            d.id,
+            d.event_seq,
+            d.source,
+            d.pipeline,
+            d.lane,
+            d.mode,
+            d.pos_time,
+            d.pos_event,
+            d.fence,
+            d.attempts,
+            d.crashes,
+            d.suspect,
+            d.policy_off,
+            d.seed,
+            d.previous_ended_at,
+            d.progress,
+            d.resend,
+            d.assume_done,
+        )
+    )
+
+
+CLAIM = {dialect: _claiming(dialect) for dialect in DIALECTS}
 
 # The older ones of the lanes whose newest was just claimed.
 _newest = deliveries.alias("n")
@@ -129,6 +145,9 @@ OUTDONE = Prepared(
         other.c.mode == LATEST,
         position(other.c) < position(_newest.c),
     )
+    .with_for_update(
+        of=other, skip_locked=True
+    )  # one that is being claimed meets the unique index, then waits its turn
 )
 
 # Of an event that brought its data along, a later one of the same lane that was delivered before.
@@ -140,6 +159,7 @@ TOO_LATE = Prepared(
         history.c.source == NSPS,
         history.c.state == DELIVERED,
         tuple_(history.c.pos_time, history.c.pos_event, history.c.id) > position(d),
+        history.c.id >= bindparam("low", type_=BigInteger()),
     )
 )
 
@@ -174,7 +194,7 @@ def _try(connection: Connection, wanted: Wanted, ids: Sequence[int]) -> list[Any
     }
     try:
         with connection.begin_nested():
-            return list(CLAIM.rows(connection, values))
+            return list(CLAIM[connection.dialect.name].rows(connection, values))
     except IntegrityError:
         return None
 
@@ -188,7 +208,9 @@ def _without_superseded(connection: Connection, rows: list[Any], now_us: int) ->
     late: dict[int, Any] = {}
     enriched = [row.id for row in latest if row.source == "nsps"]
     if enriched:
-        late = {row.id: row for row in TOO_LATE.rows(connection, {"ids": listed(enriched)})}
+        # An event's time is never ahead of its receipt, so a later one did not arrive on an earlier day.
+        low = since(connection, min(row.pos_time for row in latest))
+        late = {row.id: row for row in TOO_LATE.rows(connection, {"ids": listed(enriched), "low": low})}
     move(connection, [_superseded(row) for row in (*outdone, *late.values())], now_us)
     return [row for row in rows if row.id not in late]
 

@@ -10,12 +10,13 @@ from sqlalchemy import Connection, select
 from engine.storage.area import Area
 from engine.storage.claiming import Wanted, claim_group
 from engine.storage.encoding import storable
+from engine.storage.finding import seq_of_id
 from engine.storage.finishing import finish_group
 from engine.storage.instants import micros
 from engine.storage.moving import Moved, move
 from engine.storage.protocol import Claimed, Finished, Standing
 from engine.storage.standing import standing_of
-from engine.storage.tables import WAITING, deliveries, events
+from engine.storage.tables import WAITING, deliveries
 
 
 class ClaimsArea(Area):
@@ -53,5 +54,5 @@ def _abandon(connection: Connection, ids: Sequence[int], reason: str, now_us: in
 
 
 def _standing(connection: Connection, event_id: str) -> tuple[Standing, ...]:
-    seq = connection.execute(select(events.c.seq).where(events.c.id == event_id)).scalar_one_or_none()
+    seq = seq_of_id(connection, event_id)
     return () if seq is None else standing_of(connection, [seq])[seq]

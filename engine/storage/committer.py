@@ -30,7 +30,10 @@ ROW_ERRORS = (SQLAlchemyError, ValueError, OverflowError, TypeError)
 
 
 class Connections(Protocol):
-    """How this store is reached."""
+    """How this store is reached. `groups`: commits of the committer that may be under way at once."""
+
+    dialect: str
+    groups: int
 
     async def write(self, job: Callable[[Connection], T], /) -> T:
         """Runs `job` in one transaction of the writer and commits it."""
@@ -48,12 +51,12 @@ class _Entry:
 
 
 class Committer:
-    """One task that commits groups, alive while there is something to commit."""
+    """Commits groups, one or a few at once; its tasks live while there is something to commit."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._pending: list[_Entry] = []
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self.commits = 0
 
@@ -63,23 +66,23 @@ class Committer:
             raise StoreUnavailable("the store is closed: this process is stopping")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._pending.append(_Entry(batch, item, future))
-        if self._task is None:
-            self._task = asyncio.create_task(self._drain())
+        if len(self._tasks) < self._connections.groups:
+            self._tasks.add(task := asyncio.create_task(self._drain()))
+            task.add_done_callback(self._tasks.discard)
         return cast(Result, await future)
 
     async def close(self) -> None:
         """Commits what is pending; then takes no more."""
         self._closed = True
-        if self._task is not None:
-            await self._task
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
 
     async def _drain(self) -> None:
-        try:
-            while self._pending:
-                group, self._pending = self._pending[:GROUP_MAX], self._pending[GROUP_MAX:]
-                await self._commit(group)
-        finally:
-            self._task = None
+        while self._pending:
+            group, self._pending = self._pending[:GROUP_MAX], self._pending[GROUP_MAX:]
+            await self._commit(group)
+        if (myself := asyncio.current_task()) is not None:
+            self._tasks.discard(myself)  # before anybody else runs: what comes next starts another
 
     async def _commit(self, group: Sequence[_Entry]) -> None:
         try:
@@ -133,10 +136,12 @@ def unavailable(error: Exception) -> StoreUnavailable:
 
 
 def _remedy(said: str) -> str:
-    if "full" in said:
+    if "full" in said or "No space left" in said:
         return ". Free space on its disk; nothing needs a restart"
     if "locked" in said:
         return ". Another process holds its write lock: look for a long transaction, a backup or a shell on the file"
+    if any(words in said for words in ("connection", "terminating", "starting up", "shutting down")):
+        return ". It is reached again by itself when the server answers; see that the address and the server are right"
     if "readonly" in said or "unable to open" in said:
         return ". Check that this user may write the file and its folder"
     return ""

@@ -9,21 +9,26 @@ from sqlalchemy import BigInteger, Connection, bindparam, case, or_, select
 
 from engine.storage.claiming import position
 from engine.storage.instants import instant_or_none
+from engine.storage.numbers import bounds
 from engine.storage.protocol import DeliveryRow
 from engine.storage.tables import LATEST, RUNNING, STRICT, WAITING, deliveries, history
 
 _SEQS = bindparam("seqs", expanding=True, type_=BigInteger())
 UNFINISHED = select(deliveries).where(deliveries.c.event_seq.in_(_SEQS))
-FINISHED = select(history).where(history.c.event_seq.in_(_SEQS))
+FINISHED = select(history).where(
+    history.c.event_seq.in_(_SEQS),
+    history.c.id >= bindparam("low", type_=BigInteger()),
+    history.c.id < bindparam("high", type_=BigInteger()),
+)
 
 _mine = deliveries.alias("d")
 _other = deliveries.alias("w")
-# The one that must end before a waiting one may start: the running one of its lane, else the one whose turn it is.
-AHEAD = (
-    select(_other.c.id, case((_other.c.state == WAITING, _other.c.due_at)).label("due_at"))
-    .join_from(_mine, _other, _other.c.lane == _mine.c.lane)
+# For each waiting one in a lane, the one that must end before it may start: the running one of its lane, else the one whose
+# turn it is.
+_ahead = (
+    select(_other.c.id)
     .where(
-        _mine.c.id == bindparam("of_id", type_=BigInteger()),
+        _other.c.lane == _mine.c.lane,
         or_(
             _other.c.state == RUNNING,
             (_other.c.state == WAITING) & (_other.c.mode == STRICT) & (position(_other.c) < position(_mine.c)),
@@ -35,17 +40,31 @@ AHEAD = (
     )
     .order_by(_other.c.state, _other.c.mode.desc(), _other.c.pos_time, _other.c.pos_event, _other.c.id)
     .limit(1)
+    .scalar_subquery()
 )
+_waiting = (
+    select(_mine.c.id, _ahead.label("ahead"))
+    .where(_mine.c.event_seq.in_(_SEQS), _mine.c.state == WAITING, _mine.c.lane.is_not(None))
+    .subquery()
+)
+AHEAD = select(
+    _waiting.c.id.label("of_id"),
+    deliveries.c.id,
+    case((deliveries.c.state == WAITING, deliveries.c.due_at)).label("due_at"),
+).join_from(_waiting, deliveries, deliveries.c.id == _waiting.c.ahead)
 
 
 def delivery_rows(connection: Connection, events: Mapping[int, str]) -> dict[int, list[DeliveryRow]]:
     """By event: its deliveries in the order of their numbers. `events` are ids by number of arrival."""
     found: dict[int, list[DeliveryRow]] = {seq: [] for seq in events}
     seqs = {"seqs": list(events)}
-    for row in connection.execute(FINISHED, seqs):
+    if not events:
+        return found
+    for row in connection.execute(FINISHED, {**seqs, **bounds(connection, events)}):
         found[row.event_seq].append(_finished(row, events[row.event_seq]))
-    for row in connection.execute(UNFINISHED, seqs).all():
-        found[row.event_seq].append(_unfinished(connection, row, events[row.event_seq]))
+    ahead = {row.of_id: row for row in connection.execute(AHEAD, seqs)}
+    for row in connection.execute(UNFINISHED, seqs):
+        found[row.event_seq].append(_unfinished(row, events[row.event_seq], ahead.get(row.id)))
     return {seq: sorted(rows, key=lambda row: row.id) for seq, rows in found.items()}
 
 
@@ -60,10 +79,7 @@ def _finished(row: Any, event_id: str) -> DeliveryRow:
     )
 
 
-def _unfinished(connection: Connection, row: Any, event_id: str) -> DeliveryRow:
-    ahead = None
-    if row.state == "waiting" and row.lane is not None:
-        ahead = connection.execute(AHEAD, {"of_id": row.id}).one_or_none()
+def _unfinished(row: Any, event_id: str, ahead: Any) -> DeliveryRow:
     return DeliveryRow(
         **_told(row, event_id),
         due_at=instant_or_none(row.due_at),

@@ -9,12 +9,14 @@ from typing import Any
 import orjson
 from sqlalchemy import BigInteger, Connection, Table, Text, bindparam, cast, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
 DIALECTS = ("sqlite", "postgresql")
+COUNTER_SHARDS = 16
 LOCKED = ("database is locked", "database table is locked", "database schema is locked")
 
 
@@ -31,19 +33,12 @@ def store_time(connection: Connection, now: datetime) -> datetime:
     return now
 
 
-def new_numbers(connection: Connection, table: Table, count: int) -> list[int]:
-    """`count` numbers that `table` never gave a row and never will another; ascending.
-
-    Fetched first, so that rows go in by `executemany` and those that refer to them need not wait for each.
-    """
-    if connection.dialect.name == "postgresql":
-        column = table.primary_key.columns.values()[0].name
-        asked = text("SELECT nextval(pg_get_serial_sequence(:table, :column)) FROM generate_series(1, :count)")
-        values = {"table": table.name, "column": column, "count": count}
-        return sorted(connection.execute(asked, values).scalars())
-    # The writer holds the file's write lock from BEGIN IMMEDIATE on; the rows themselves move the counter.
-    last = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = ?", (table.name,)).scalar() or 0
-    return list(range(last + 1, last + count + 1))
+def shard_of(connection: Connection) -> int:
+    """Which row of a counter this connection adds to, so that processes do not wait for each other's commits."""
+    if connection.dialect.name != "postgresql":
+        return 0
+    driver: Any = connection.connection.driver_connection
+    return int(driver.info.backend_pid) % COUNTER_SHARDS
 
 
 class json_items(FunctionElement[Any]):
@@ -77,5 +72,15 @@ def listed(values: Iterable[Any]) -> str:
 def concerns_all(error: Exception) -> bool:
     """Whether trying the members of a failed group one by one would only fail, slowly, for each of them."""
     if not isinstance(error, DBAPIError):
-        return False
-    return error.connection_invalidated or any(words in str(error.orig) for words in LOCKED)
+        return isinstance(error, PoolTimeout)
+    if error.connection_invalidated or any(words in str(error.orig) for words in LOCKED):
+        return True
+    # PostgreSQL's classes: 08 no connection, 25 read-only, 53 no disk or memory, 55 locks, 57 shut down or timed out.
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state[:2] in {"08", "25", "53", "55", "57"} or (
+        state == "" and isinstance(error, OperationalError) and _is_server(error)
+    )
+
+
+def _is_server(error: DBAPIError) -> bool:
+    return type(error.orig).__module__.startswith("psycopg")

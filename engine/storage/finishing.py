@@ -55,9 +55,10 @@ NEXT = Prepared(
     )
 )
 ATTEMPT = Prepared(
-    insert(attempts), ["delivery_id", "number", "started_at", "ended_at", "ending", "reason", "config_hash", "trace"]
+    insert(attempts),
+    ["delivery_id", "fence", "number", "started_at", "ended_at", "ending", "reason", "config_hash", "trace"],
 )
-REPLY = Prepared(insert(replies), ["delivery_id", "at", "body"])
+REPLY = Prepared(insert(replies), ["delivery_id", "fence", "at", "body"])
 SEARCHED = {
     dialect: Prepared(upsert(dialect, search_keys).on_conflict_do_nothing(), search_keys.c.keys())
     for dialect in DIALECTS
@@ -134,6 +135,7 @@ def _tried(one: Finished) -> bool:
 def _attempt(one: Finished) -> dict[str, Any]:
     return {
         "delivery_id": one.delivery_id,
+        "fence": one.fence,
         "number": one.number,
         "started_at": micros(one.started_at),
         "ended_at": micros(one.ended_at),
@@ -145,7 +147,7 @@ def _attempt(one: Finished) -> dict[str, Any]:
 
 
 def _reply(one: Finished) -> dict[str, Any]:
-    return {"delivery_id": one.delivery_id, "at": micros(one.ended_at), "body": one.replies}
+    return {"delivery_id": one.delivery_id, "fence": one.fence, "at": micros(one.ended_at), "body": one.replies}
 
 
 def _next(connection: Connection, pairs: Sequence[tuple[Finished, Any]]) -> Mapping[int, tuple[int, ...]]:

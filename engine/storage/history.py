@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,11 +13,11 @@ from engine.event import Event
 from engine.storage.area import Area
 from engine.storage.counting import totals
 from engine.storage.delivery_rows import delivery_rows
-from engine.storage.finding import page, seq_of
+from engine.storage.finding import page, seq_of, seq_of_id
 from engine.storage.instants import instant, instant_or_none
 from engine.storage.protocol import AttemptRow, DeliveryRow, EventFilter, EventRow
 from engine.storage.rows import events_by_seq
-from engine.storage.tables import FAILED, attempts, deliveries, events, history, refusals, replies
+from engine.storage.tables import RUNNING, WAITING, attempts, deliveries, events, refusals, replies
 
 FINISHED: tuple[State, ...] = ("delivered", "skipped", "superseded", "failed")
 
@@ -40,7 +41,9 @@ class HistoryArea(Area):
 
     async def replies(self, delivery_id: int) -> list[bytes]:
         """The recorded replies of its reads, as its attempts stored them, oldest first."""
-        chosen = select(replies.c.body).where(replies.c.delivery_id == delivery_id).order_by(replies.c.id)
+        chosen = (
+            select(replies.c.body).where(replies.c.delivery_id == delivery_id).order_by(replies.c.at, replies.c.fence)
+        )
         return await self._read(lambda connection: list(connection.execute(chosen).scalars()))
 
     async def counts(self) -> Mapping[str, Any]:
@@ -54,7 +57,7 @@ def _event(connection: Connection, wanted: str) -> EventRow | None:
 
 
 def _stored(connection: Connection, event_id: str) -> Event | None:
-    seq = connection.execute(select(events.c.seq).where(events.c.id == event_id)).scalar_one_or_none()
+    seq = seq_of_id(connection, event_id)
     return None if seq is None else events_by_seq(connection, [seq])[seq]
 
 
@@ -83,7 +86,7 @@ def _row(row: Any, routed: tuple[DeliveryRow, ...]) -> EventRow:
 
 
 def _attempts(connection: Connection, delivery_id: int) -> list[AttemptRow]:
-    rows = connection.execute(select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.id))
+    rows = connection.execute(select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.fence))
     return [
         AttemptRow(
             delivery_id=row.delivery_id,
@@ -101,25 +104,28 @@ def _attempts(connection: Connection, delivery_id: int) -> list[AttemptRow]:
 
 def _counts(connection: Connection) -> Mapping[str, Any]:
     counted = totals(connection)
+    running: dict[str, int] = dict(connection.execute(_RUNNING).all())
     told: dict[str, dict[str, int]] = {}
-    for (pipeline, outcome), number in sorted(counted.items()):
-        if outcome in FINISHED and number:
-            told.setdefault(pipeline, {})[outcome] = number
-    unfinished = select(deliveries.c.pipeline, deliveries.c.state, func.count()).group_by(
-        deliveries.c.pipeline, deliveries.c.state
-    )
-    for pipeline, state, number in connection.execute(unfinished):
-        told.setdefault(pipeline, {})[state] = number
-    oldest = connection.execute(select(func.min(deliveries.c.due_at))).scalar_one()
+    for pipeline in sorted({name for name, _ in counted if name}):
+        of = {outcome: number for (name, outcome), number in counted.items() if name == pipeline}
+        unfinished = of.get("routed", 0) + of.get("replayed", 0) - sum(of.get(state, 0) for state in FINISHED)
+        states = {state: of.get(state, 0) for state in FINISHED}
+        states |= {"running": running.get(pipeline, 0), "waiting": unfinished - running.get(pipeline, 0)}
+        told[pipeline] = {state: number for state, number in states.items() if number}
+    oldest = connection.execute(select(func.min(deliveries.c.due_at)).where(deliveries.c.state == WAITING)).scalar_one()
+    forgotten = Counter({outcome: 0 for _, outcome in counted})
+    for (_, outcome), number in counted.items():
+        forgotten[outcome] += number if outcome.startswith("forgotten ") else 0
     return {
         **{name: counted.get(("", name), 0) for name in ("events", "repeats", "refused")},
-        "unrouted": _number(connection, select(func.count()).select_from(events).where(~events.c.routed)),
-        "refused_kept": _number(connection, select(func.count()).select_from(refusals)),
-        "failed": _number(connection, select(func.count()).select_from(history).where(history.c.state == FAILED)),
+        "unrouted": counted.get(("", "unrouted"), 0) - forgotten["forgotten unrouted"],
+        "refused_kept": int(connection.execute(select(func.count()).select_from(refusals)).scalar_one()),
+        "failed": sum(one.get("failed", 0) for one in told.values()) - forgotten["forgotten failed"],
         "deliveries": told,
         "oldest_due_at": instant_or_none(oldest),
     }
 
 
-def _number(connection: Connection, query: Any) -> int:
-    return int(connection.execute(query).scalar_one())
+_RUNNING = (
+    select(deliveries.c.pipeline, func.count()).where(deliveries.c.state == RUNNING).group_by(deliveries.c.pipeline)
+)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from hashlib import blake2b
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -16,31 +14,22 @@ from sqlalchemy import Connection, bindparam, select, update
 from engine.errors import NspsError
 from engine.event import Event
 from engine.storage.area import Area
-from engine.storage.counting import Counts, count
-from engine.storage.dialect import among, listed, new_numbers
+from engine.storage.counting import Counts, count, hour_of
 from engine.storage.encoding import storable
 from engine.storage.instants import micros
+from engine.storage.keys import Keys, keys_of, reserve
 from engine.storage.moving import Moved, move
-from engine.storage.prepared import Prepared, inserting
+from engine.storage.numbers import day_of, new_numbers
+from engine.storage.partitions import ready_for
+from engine.storage.prepared import inserting
 from engine.storage.protocol import Accepted, Arrival, Standing
 from engine.storage.rows import FIRST_LOOK_US, delivery_row, event_row, parts
 from engine.storage.standing import reopen, standing_of
-from engine.storage.tables import FAILED, deliveries, event_keys, events, history, search_keys
+from engine.storage.tables import FAILED, deliveries, events, history, search_keys
 
-SEARCHED = ("i_account", "i_customer", "number")
+SEARCHED = ("i_event", "i_account", "i_customer", "number")
 
-_KNOWN = Prepared(
-    select(event_keys.c.key, events.c.seq, events.c.id)
-    .join_from(event_keys, events, events.c.seq == event_keys.c.event_seq)
-    .where(among(event_keys.c.key, "keys"))
-)
-_SAME_IDS = Prepared(
-    select(events.c.source, events.c.i_env, events.c.i_event, events.c.id, events.c.seq).where(
-        among(events.c.i_event, "i_events")
-    )
-)
 _NEW_EVENTS = inserting(events)
-_NEW_KEYS = inserting(event_keys)
 _NEW_SEARCH_KEYS = inserting(search_keys)
 _NEW_DELIVERIES = inserting(deliveries)
 _REPEATED = (
@@ -68,20 +57,19 @@ class _New:
     """An event this group stores."""
 
     offer: Offer
-    key: str | None
-    same_id_as: str | None = None
-    seq: int = 0
+    seq: int
+    keys: Keys
+    same_id_as: str | None
     delivery_ids: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class _Repeat:
-    """An arrival that is known already: stored before (`seq`), or by another of this group (`first`)."""
+    """An arrival that is known already: stored before, or by another of this group."""
 
     offer: Offer
+    seq: int
     event_id: str
-    seq: int = 0
-    first: _New | None = None
 
 
 class IntakeArea(Area):
@@ -92,77 +80,59 @@ class IntakeArea(Area):
 
 def accept_group(connection: Connection, offers: Sequence[Offer]) -> Sequence[Accepted | NspsError]:
     """Stores these arrivals; of two copies of one event the first is stored and both are answered."""
-    sorted_out = _sort_out(connection, offers)
+    now_us = micros(offers[0].now)
+    ready_for(connection, now_us)
+    sorted_out, numbers = _sort_out(connection, offers, day_of(now_us))
     new = [one for one in sorted_out if isinstance(one, _New)]
-    _flag_same_ids(connection, new)
     _store_events(connection, new)
-    _store_deliveries(connection, new)
+    _store_deliveries(connection, new, numbers)
     repeats = [one for one in sorted_out if isinstance(one, _Repeat)]
     _store_repeats(connection, repeats)
-    count(connection, _counts(new, repeats), micros(offers[0].now))
     processed = sorted({one.seq for one in sorted_out if one.offer.arrival.policy_off})
     standing = standing_of(connection, processed) if processed else {}
+    count(connection, _counts(sorted_out))
     return [_answer(one, standing.get(one.seq, ())) for one in sorted_out]
 
 
-def hashed(key: str) -> str:
-    """22 characters for a key of any length: hundreds of millions are kept."""
-    return b64encode(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()).decode()[:22]
-
-
-def _sort_out(connection: Connection, offers: Sequence[Offer]) -> list[_New | _Repeat]:
-    keys = [None if offer.arrival.key is None else hashed(offer.arrival.key) for offer in offers]
-    asked = {key for key in keys if key is not None}
-    rows = _KNOWN.rows(connection, {"keys": listed(asked)}) if asked else ()
-    known = {row.key: row for row in rows}
-    here: dict[str, _New] = {}
+def _sort_out(connection: Connection, offers: Sequence[Offer], day: date) -> tuple[list[_New | _Repeat], Sequence[int]]:
+    """What each arrival is, and numbers for the deliveries of the new ones."""
+    most = sum(len(offer.arrival.routed) for offer in offers)
+    seqs, numbers = new_numbers(connection, [(events, len(offers)), (deliveries, most)], day)
+    keys = [keys_of(offer.arrival) for offer in offers]
+    known = reserve(connection, keys, seqs, [offer.arrival.event.id for offer in offers])
     found: list[_New | _Repeat] = []
-    for offer, key in zip(offers, keys, strict=True):
-        if key in known:
-            found.append(_Repeat(offer, known[key].id, seq=known[key].seq))
-        elif key in here:
-            found.append(_Repeat(offer, here[key].offer.arrival.event.id, first=here[key]))
+    for offer, seq, key in zip(offers, seqs, keys, strict=True):
+        before = known.get(key.key, seq)
+        if before != seq:
+            found.append(_Repeat(offer, before, known.ids[before]))
         else:
-            found.append(one := _New(offer, key))
-            if key is not None:
-                here[key] = one
-    return found
-
-
-def _flag_same_ids(connection: Connection, new: Sequence[_New]) -> None:
-    """The same id with other content is another event, stored with the name of the first."""
-    flagged = [one for one in new if one.offer.arrival.id_key and one.offer.arrival.event.i_event is not None]
-    if not flagged:
-        return
-    i_events = {storable(one.offer.arrival.event.i_event or "") for one in flagged}
-    rows = sorted(_SAME_IDS.rows(connection, {"i_events": listed(i_events)}), key=lambda row: -int(row.seq))
-    first = {(row.source, row.i_env, row.i_event): row.id for row in rows}
-    for one in flagged:
-        event = one.offer.arrival.event
-        one.same_id_as = first.setdefault((event.source, event.i_env, event.i_event), event.id)
-        if one.same_id_as == event.id:
-            one.same_id_as = None
+            first = known.get(key.id_key, seq)
+            found.append(_New(offer, seq, key, None if first == seq else known.ids.get(first)))
+    return found, numbers
 
 
 def _store_events(connection: Connection, new: Sequence[_New]) -> None:
     if not new:
         return
-    for one, seq in zip(new, new_numbers(connection, events, len(new)), strict=True):
-        one.seq = seq
     _NEW_EVENTS.run_many(connection, [_event_row(one) for one in new])
-    _NEW_KEYS.run_many(connection, [{"key": one.key, "event_seq": one.seq} for one in new if one.key is not None])
     searched = [row for one in new for row in search_rows(one.seq, _ids(one.offer.arrival.event))]
     _NEW_SEARCH_KEYS.run_many(connection, searched)
 
 
 def _event_row(new: _New) -> dict[str, Any]:
     arrival = new.offer.arrival
-    return event_row(arrival.event, new.seq, new.key, new.same_id_as, bool(arrival.routed))
+    extra = {
+        "key": new.keys.key,
+        "id_key": new.keys.id_key,
+        "routed": bool(arrival.routed),
+        "same_id_as": new.same_id_as,
+    }
+    return event_row(arrival.event, new.seq, extra)
 
 
 def _ids(event: Event) -> dict[str, str]:
     """What people look an event up by without being told: its account, customer, number."""
-    values = {name: event.variables.get(name) for name in SEARCHED}
+    values = {name: event.variables.get(name) for name in SEARCHED} | {"i_event": event.i_event}
     return {name: str(value) for name, value in values.items() if isinstance(value, str | int) and str(value)}
 
 
@@ -171,13 +141,13 @@ def search_rows(event_seq: int, named: Mapping[str, str]) -> list[dict[str, Any]
     return [{"value": storable(value[:200]), "event_seq": event_seq, "name": name} for name, value in named.items()]
 
 
-def _store_deliveries(connection: Connection, new: Sequence[_New]) -> None:
+def _store_deliveries(connection: Connection, new: Sequence[_New], numbers: Sequence[int]) -> None:
     rows = [delivery for one in new for delivery in _deliveries(one)]
     if not rows:
         return
     by_seq = {one.seq: one for one in new}
     unroutable = []
-    for row, number in zip(rows, new_numbers(connection, deliveries, len(rows)), strict=True):
+    for row, number in zip(rows, numbers, strict=False):  # repeats use none of theirs
         row["id"] = number
         if row["reason"]:
             unroutable.append(row)
@@ -217,8 +187,6 @@ def fail_unroutable(connection: Connection, rows: Sequence[Mapping[str, Any]], n
 def _store_repeats(connection: Connection, repeats: Sequence[_Repeat]) -> None:
     if not repeats:
         return
-    for one in repeats:
-        one.seq = one.seq or (one.first.seq if one.first else 0)
     seen = Counter(one.seq for one in repeats)
     connection.execute(_REPEATED, [{"of_seq": seq, "more": number} for seq, number in sorted(seen.items())])
     for one in repeats:
@@ -239,9 +207,22 @@ def _replace_body(connection: Connection, repeat: _Repeat) -> None:
     connection.execute(_REPLACED, {"of_seq": repeat.seq, "new_body": event.body, "new_parts": parts(event)})
 
 
-def _counts(new: Sequence[_New], repeats: Sequence[_Repeat]) -> Counts:
-    unrouted = sum(1 for one in new if not one.offer.arrival.routed)
-    return Counter({("", "events"): len(new), ("", "unrouted"): unrouted, ("", "repeats"): len(repeats)})
+def _counts(sorted_out: Sequence[_New | _Repeat]) -> Counts:
+    """By the hours of the rows they count."""
+    counts: Counts = Counter()
+    for one in sorted_out:
+        arrival = one.offer.arrival
+        came = hour_of(micros(arrival.event.received_at))
+        counts[came, "", "requests"] += 1
+        if isinstance(one, _Repeat):
+            counts[came, "", "repeats"] += 1
+            continue
+        counts[came, "", "events"] += 1
+        counts[came, "", "routed" if arrival.routed else "unrouted"] += 1
+        stored = hour_of(micros(one.offer.now))
+        for routed in arrival.routed:
+            counts[stored, routed.pipeline, "routed"] += 1
+    return counts
 
 
 def _answer(one: _New | _Repeat, standing: tuple[Standing, ...]) -> Accepted:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Text, bindparam, case, delete, insert, null, select
 from sqlalchemy.sql.expression import ColumnElement
 
-from engine.storage.counting import count
+from engine.storage.counting import count, hour_of
 from engine.storage.dialect import among, listed
 from engine.storage.prepared import Prepared
 from engine.storage.tables import deliveries, history
@@ -62,4 +62,4 @@ def move(connection: Connection, moved: Sequence[Moved], now_us: int) -> None:
         how = {"to_state": state, "to_reason": reason, "used": used, "by_id": by_id, "to_ending": ending}
         MOVE.run(connection, {**how, "ids": listed(ids), "ended_at": now_us, "finished": now_us})
     DROP.run(connection, {"ids": listed(one.id for one in moved)})
-    count(connection, Counter((one.pipeline, one.state) for one in moved), now_us)
+    count(connection, Counter((hour_of(now_us), one.pipeline, one.state) for one in moved))

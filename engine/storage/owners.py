@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
 
+from engine.clock import SystemClock
 from engine.storage.area import Area
 from engine.storage.dialect import store_time, upsert
 from engine.storage.encoding import storable
@@ -20,8 +21,11 @@ FORGOTTEN_AFTER_US = 86_400_000_000
 
 class OwnersArea(Area):
     async def beat(self, owner: Owner, now: datetime) -> datetime:
-        """Writes this process's heartbeat; returns the store's time."""
-        return await self._write(lambda connection: _beat(connection, owner, now))
+        """Writes this process's heartbeat; returns the store's time: the server's, or a virtual clock's where one is used."""
+        by_server = isinstance(self._clock, SystemClock)
+        return await self._write(
+            lambda connection: _beat(connection, owner, store_time(connection, now) if by_server else now)
+        )
 
     async def leave(self, owner: str) -> None:
         """Removes this process's heartbeat row. What it still holds is stalled, and is looked at next."""
@@ -37,7 +41,6 @@ class OwnersArea(Area):
 
 
 def _beat(connection: Connection, owner: Owner, now: datetime) -> datetime:
-    now = store_time(connection, now)
     row = {
         "id": owner.id,
         "host": owner.host,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from engine.errors import NspsError
 from engine.storage.area import Area
-from engine.storage.counting import count
+from engine.storage.counting import Counts, count, hour_of
 from engine.storage.encoding import from_json, storable, to_json
 from engine.storage.instants import SECOND_US, instant, micros
 from engine.storage.protocol import Refusal
@@ -50,17 +50,30 @@ class RefusalArea(Area):
 
     async def admitted(self, refusal_id: int, event_id: str) -> None:
         """Notes that the refused one was taken in after all, as this event."""
-        noted = update(refusals).where(refusals.c.id == refusal_id).values(admitted_as=event_id)
-        await self._write(lambda connection: connection.execute(noted))
+        now_us = micros(self._clock.now())
+        await self._write(lambda connection: _admitted(connection, refusal_id, event_id, now_us))
+
+
+def _admitted(connection: Connection, refusal_id: int, event_id: str, now_us: int) -> None:
+    noted = update(refusals).where(refusals.c.id == refusal_id).values(admitted_as=event_id)
+    if connection.execute(noted).rowcount:
+        # What was taken in came from no new request.
+        hour = hour_of(now_us)
+        count(connection, Counter({(hour, "", "admitted"): 1, (hour, "", "requests"): -1}))
 
 
 def refuse_group(connection: Connection, refused: Sequence[Refusal]) -> Sequence[NspsError | None]:
     now_us = micros(refused[-1].at)
-    count(connection, Counter({("", "refused"): len(refused)}), now_us)
     kept = _within_rate(connection, refused, now_us)
     if kept:
         connection.execute(insert(refusals), [_row(one) for one in kept])
         _drop_oldest(connection)
+    counts: Counts = Counter()
+    for one in refused:
+        hour = hour_of(micros(one.at))
+        counts[hour, "", "requests"] += 1
+        counts[hour, "", "refused"] += 1
+    count(connection, counts)
     return [None] * len(refused)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -11,10 +12,12 @@ from sqlalchemy import Connection, insert, select, update
 from engine.delivery import Routed
 from engine.errors import WrongUse
 from engine.storage.area import Area
-from engine.storage.dialect import new_numbers
+from engine.storage.counting import Counts, count, hour_of
 from engine.storage.encoding import names
+from engine.storage.finding import seq_of_id
 from engine.storage.instants import micros
 from engine.storage.intake import fail_unroutable, new_seed
+from engine.storage.numbers import day_of_number, new_numbers
 from engine.storage.rows import delivery_row
 from engine.storage.tables import deliveries, events, history
 
@@ -42,6 +45,7 @@ def _replay(connection: Connection, delivery_id: int, routed: Routed, now: datet
         ).scalar_one_or_none()
         raise WrongUse(_why_not(delivery_id, state))
     extra = {"replay_of": delivery_id, **choices}
+    count(connection, Counter({(hour_of(micros(now)), routed.pipeline, "replayed"): 1}))
     return _insert(connection, old.event_seq, old.source, [(routed, extra)], now)[0]
 
 
@@ -53,19 +57,27 @@ def _why_not(delivery_id: int, state: str | None) -> str:
     )
 
 
+_ROUTED = select(events.c.seq, events.c.source, events.c.routed, events.c.received_at)
+
+
 def _route_again(connection: Connection, event_id: str, routed: Sequence[Routed], now: datetime) -> tuple[int, ...]:
-    event = connection.execute(select(events.c.seq, events.c.source).where(events.c.id == event_id)).one_or_none()
+    event = connection.execute(_ROUTED.where(events.c.seq == seq_of_id(connection, event_id))).one_or_none()
     if event is None:
         raise WrongUse(f"there is no event {event_id}: `nsps events` lists what there is")
-    if routed:
+    if routed and not event.routed:
         connection.execute(update(events).where(events.c.seq == event.seq).values(routed=True))
+        came = hour_of(event.received_at)
+        count(connection, Counter({(came, "", "unrouted"): -1, (came, "", "routed"): 1}))
+    counts: Counts = Counter((hour_of(micros(now)), one.pipeline, "routed") for one in routed)
+    count(connection, counts)
     return _insert(connection, event.seq, event.source, [(one, {}) for one in routed], now)
 
 
 def _insert(
     connection: Connection, seq: int, source: str, wanted: Sequence[tuple[Routed, dict[str, Any]]], now: datetime
 ) -> tuple[int, ...]:
-    ids = new_numbers(connection, deliveries, len(wanted))
+    # The event's day, not today's: all of an event lies together.
+    (ids,) = new_numbers(connection, [(deliveries, len(wanted))], day_of_number(seq))
     rows = [
         delivery_row(seq, source, routed, new_seed(), now, {"id": number, **extra})
         for number, (routed, extra) in zip(ids, wanted, strict=True)

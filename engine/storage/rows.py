@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BigInteger, Connection, bindparam, select
 
 from engine.delivery import Routed
 from engine.event import Event
 from engine.storage.dialect import among, listed
 from engine.storage.encoding import bounded, from_json, storable, storable_or_none, to_json
 from engine.storage.instants import instant, micros
+from engine.storage.numbers import bounds
 from engine.storage.prepared import Prepared
 from engine.storage.tables import events
 
@@ -24,8 +25,8 @@ RUNNING_LOOK_US = 10_000_000
 _PART = ("data", "pb_data")
 
 
-def event_row(event: Event, seq: int, key: str | None, same_id_as: str | None, routed: bool) -> dict[str, Any]:
-    """The row of a new event."""
+def event_row(event: Event, seq: int, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a new event. `extra`: its keys, `routed` and `same_id_as`."""
     return {
         "seq": seq,
         "id": storable(event.id),
@@ -37,11 +38,9 @@ def event_row(event: Event, seq: int, key: str | None, same_id_as: str | None, r
         "trace_id": storable(event.trace_id),
         "created_at": storable_or_none(event.created_at),
         "body": event.body,
-        "key": key,
         "parts": parts(event),
-        "routed": routed,
         "repeats": 0,
-        "same_id_as": same_id_as,
+        **extra,
     }
 
 
@@ -95,13 +94,17 @@ EVENTS = Prepared(
         events.c.i_event,
         events.c.trace_id,
         events.c.created_at,
-    ).where(among(events.c.seq, "seqs"))
+    ).where(
+        among(events.c.seq, "seqs"),
+        events.c.seq >= bindparam("low", type_=BigInteger()),
+        events.c.seq < bindparam("high", type_=BigInteger()),
+    )
 )
 
 
 def events_by_seq(connection: Connection, seqs: Sequence[int]) -> dict[int, Event]:
     """The events of these numbers of arrival."""
-    found = EVENTS.rows(connection, {"seqs": listed(seqs)})
+    found = EVENTS.rows(connection, {"seqs": listed(seqs), **bounds(connection, seqs)})
     return {row.seq: event_of(row) for row in found}
 
 

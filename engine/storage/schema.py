@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from importlib.resources import as_file, files
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import ProgrammingError
 
 from engine.errors import SchemaMismatch
+from engine.storage.instants import micros
+from engine.storage.partitions import make_ahead
 from engine.storage.tables import metadata
 
 HEAD = "0001"
@@ -17,19 +21,35 @@ def create(connection: Connection) -> None:
     metadata.create_all(connection, checkfirst=False)
 
 
-def check(connection: Connection, url: str) -> None:
+def check(connection: Connection, url: str, now: datetime) -> None:
     """Makes the schema of a new store. Raises SchemaMismatch when there is one that this version cannot work with."""
+    _prepare(connection)
     found = version(connection)
     if found is None:
-        migrate(connection)
-    elif found < HEAD:
+        found = migrate(connection)
+    if found != HEAD:
         raise SchemaMismatch(
-            f"the store {url} has schema {found}, this version works with {HEAD}: stop NSPS, run `nsps migrate`"
+            f"the store {url} has schema {found}, this version works with {HEAD}: "
+            + ("stop NSPS, run `nsps migrate`" if found < HEAD else "a newer NSPS wrote it; install that one")
         )
-    elif found > HEAD:
-        raise SchemaMismatch(
-            f"the store {url} has schema {found}, this version works with {HEAD}: a newer NSPS wrote it; install that one"
-        )
+    if connection.dialect.name == "postgresql":
+        make_ahead(connection, micros(now))
+
+
+def _prepare(connection: Connection) -> None:
+    """PostgreSQL: the instance's own schema exists, and of many processes that start at once one is here."""
+    if connection.dialect.name != "postgresql":
+        return
+    name = connection.exec_driver_sql("SHOW search_path").scalar_one()
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"schema {name}"})
+    if connection.execute(text("SELECT current_schema()")).scalar() is None:
+        try:
+            connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+        except ProgrammingError as error:
+            raise SchemaMismatch(
+                f"the store's user may not make the schema {name}: let its owner run "
+                f"`CREATE SCHEMA {name} AUTHORIZATION` with that user's name"
+            ) from error
 
 
 def version(connection: Connection) -> str | None:
@@ -48,6 +68,7 @@ def migrate(connection: Connection) -> str:
     from alembic import command
     from alembic.config import Config
 
+    _prepare(connection)
     with as_file(files("engine.storage") / "migrations") as folder:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))

@@ -36,6 +36,9 @@ def file_of(url: str, project: Path) -> Path | None:
 class FileConnections:
     """The store in a file."""
 
+    dialect = "sqlite"
+    groups = 1
+
     def __init__(self, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +75,9 @@ class FileConnections:
 
 class MemoryConnections:
     """The store in this process's memory, gone with it."""
+
+    dialect = "sqlite"
+    groups = 1
 
     def __init__(self) -> None:
         self._engine = _engine(":memory:", "BEGIN", 1)

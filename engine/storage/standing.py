@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Text, bindparam, delete, false, insert, literal, null, select, true
 
-from engine.storage.counting import count
+from engine.storage.counting import Counts, count, hour_of
 from engine.storage.encoding import from_json
+from engine.storage.numbers import bounds
 from engine.storage.protocol import Standing
 from engine.storage.rows import FIRST_LOOK_US
 from engine.storage.tables import FAILED, WAITING, deliveries, history
@@ -30,7 +31,11 @@ _FINISHED = select(
     history.c.state,
     history.c.reason,
     history.c.ending,
-).where(history.c.event_seq.in_(_SEQS))
+).where(
+    history.c.event_seq.in_(_SEQS),
+    history.c.id >= bindparam("low", type_=BigInteger()),
+    history.c.id < bindparam("high", type_=BigInteger()),
+)
 STANDING = _UNFINISHED.union_all(_FINISHED)
 
 
@@ -56,13 +61,16 @@ _NAMES, _COLUMNS = _reopened()
 REOPEN = insert(deliveries).from_select(
     _NAMES, select(*_COLUMNS).where(history.c.id.in_(_IDS), history.c.state == FAILED)
 )
-DROP = delete(history).where(history.c.id.in_(_IDS))
+DROP = delete(history).where(history.c.id.in_(_IDS)).returning(history.c.pipeline, history.c.finished_at)
 
 
 def standing_of(connection: Connection, event_seqs: Sequence[int]) -> dict[int, tuple[Standing, ...]]:
     """By event: the newest delivery of each pipeline, in the order of their numbers."""
     found: dict[tuple[int, str], Any] = {}
-    for row in sorted(connection.execute(STANDING, {"seqs": event_seqs}), key=lambda row: int(row.id)):
+    for row in sorted(
+        connection.execute(STANDING, {"seqs": event_seqs, **bounds(connection, event_seqs)}),
+        key=lambda row: int(row.id),
+    ):
         found[row.event_seq, row.pipeline] = row
     standing: dict[int, tuple[Standing, ...]] = dict.fromkeys(event_seqs, ())
     for row in sorted(found.values(), key=lambda row: int(row.id)):
@@ -81,5 +89,7 @@ def reopen(connection: Connection, failed: Sequence[Standing], now_us: int, look
         return
     ids = [one.delivery_id for one in failed]
     connection.execute(REOPEN, {"ids": ids, "now": now_us, "look": look_us})
-    connection.execute(DROP, {"ids": ids})
-    count(connection, Counter({(one.pipeline, "failed"): -1 for one in failed}), now_us)
+    undone: Counts = Counter()
+    for row in connection.execute(DROP, {"ids": ids}):
+        undone[hour_of(row.finished_at), row.pipeline, "failed"] -= 1
+    count(connection, undone)

@@ -7,16 +7,19 @@ from typing import Self
 
 from sqlalchemy import text
 
-from engine.clock import Clock
+from engine.clock import Clock, SystemClock
 from engine.errors import WrongUse
 from engine.storage import schema
 from engine.storage.claims import ClaimsArea
 from engine.storage.committer import ROW_ERRORS, Committer, Connections, unavailable
 from engine.storage.control import ControlArea
+from engine.storage.dialect import store_time
 from engine.storage.forgetting import RetentionArea
 from engine.storage.history import HistoryArea
 from engine.storage.intake import IntakeArea
+from engine.storage.ledger import LedgerArea
 from engine.storage.owners import OwnersArea
+from engine.storage.postgresql import ServerConnections
 from engine.storage.progress import ProgressArea
 from engine.storage.refusing import RefusalArea
 from engine.storage.replaying import ReplayArea
@@ -35,21 +38,26 @@ class Store(
     HistoryArea,
     ReplayArea,
     RetentionArea,
+    LedgerArea,
 ):
     """All areas over one database. Open it with `Store.open`; use it on the loop that opened it; close it."""
 
     @classmethod
-    async def open(cls, url: str, *, project: Path, clock: Clock) -> Self:
-        """The store `url` names. A new one gets its schema.
+    async def open(cls, url: str, *, project: Path, clock: Clock, instance: str = "nsps") -> Self:
+        """The store `url` names. A new one gets its schema. `instance`: whose part of a server it is.
 
-        Raises WrongUse for an address it does not understand, SchemaMismatch, StoreUnavailable.
+        The system's clock is set to the server's time. Raises WrongUse for an address it does not understand,
+        SchemaMismatch, StoreUnavailable.
         """
-        connections = connect(url, project)
+        connections = connect(url, project, instance)
         try:
             if isinstance(connections, MemoryConnections):
                 await connections.write(schema.create)
             else:
-                await connections.write(lambda connection: schema.check(connection, url))
+                await connections.write(lambda connection: schema.check(connection, shown(url), clock.now()))
+            if isinstance(clock, SystemClock):
+                asked_at = clock.now()
+                clock.offset += await connections.read(lambda one: store_time(one, asked_at)) - asked_at
         except ROW_ERRORS as error:
             await connections.close()
             raise unavailable(error) from error
@@ -73,9 +81,9 @@ class Store(
         return self._committer.commits
 
 
-async def migrate(url: str, *, project: Path) -> str:
+async def migrate(url: str, *, project: Path, instance: str = "nsps") -> str:
     """Brings the store to this version's schema; returns its version. Raises StoreUnavailable, WrongUse."""
-    connections = connect(url, project)
+    connections = connect(url, project, instance)
     try:
         return await connections.write(schema.migrate)
     except ROW_ERRORS as error:
@@ -84,12 +92,21 @@ async def migrate(url: str, *, project: Path) -> str:
         await connections.close()
 
 
-def connect(url: str, project: Path) -> Connections:
+def connect(url: str, project: Path, instance: str) -> Connections:
     """How the store `url` is reached."""
     kind = url.partition(":")[0]
     if kind in {"postgresql", "postgres"}:
-        raise WrongUse("store: PostgreSQL is not in this version; write `sqlite:///var/nsps.db`")
+        return ServerConnections(url, instance)
     if kind != "sqlite" or not url.startswith("sqlite://"):
-        raise WrongUse(f"store: `{kind}:` is no store; write `sqlite:///var/nsps.db` (relative to the project)")
+        raise WrongUse(
+            f"store: `{kind}:` is no store; write `sqlite:///var/nsps.db` (relative to the project) or "
+            "`postgresql://USER:PASSWORD@HOST/DATABASE`"
+        )
     path = file_of(url, project)
     return MemoryConnections() if path is None else FileConnections(path)
+
+
+def shown(url: str) -> str:
+    """The address without what must not be read in a log."""
+    kind, _, rest = url.partition("://")
+    return f"{kind}://…@{rest.rpartition('@')[2].partition('?')[0]}" if kind.startswith("postgres") else url

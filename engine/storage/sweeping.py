@@ -142,7 +142,7 @@ AGAIN = (
     )
 )
 STALLED = (
-    select(d.id, d.pipeline, d.owner, d.attempts, d.crashes, d.suspect, d.policy_off, d.started_at)
+    select(d.id, d.pipeline, d.owner, d.fence, d.attempts, d.crashes, d.suspect, d.policy_off, d.started_at)
     .where(
         d.id == bindparam("of_id", type_=BigInteger()),
         d.fence == bindparam("of_fence", type_=BigInteger()),
@@ -185,6 +185,7 @@ def _final(row: Any, crashes: int) -> str | None:
 def _attempt(row: Any, reason: str, now_us: int) -> dict[str, Any]:
     return {
         "delivery_id": row.id,
+        "fence": row.fence,
         "number": row.attempts + 1,
         "started_at": row.started_at,
         "ended_at": now_us,

@@ -2,6 +2,8 @@
 
 Unfinished deliveries live in `deliveries`, which stays small; the transaction that ends one moves it to `history` under
 the same id. Indexes with a `WHERE` are used only by queries that spell the same literal (`WAITING`, `RUNNING`).
+
+On PostgreSQL what grows is partitioned by day (`engine.storage.partitions`), by a key that its primary key begins or ends with.
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ metadata = MetaData()
 # SQLite autoincrements only a column declared INTEGER; compared byte by byte on every server, so that a prefix is a range.
 Serial = BigInteger().with_variant(Integer(), "sqlite")
 Name = Text().with_variant(Text(collation="C"), "postgresql")
+
+# Rows that change all the time: room to change within their page, and a vacuum that comes early.
+QUEUE = {"fillfactor": 70, "autovacuum_vacuum_scale_factor": 0.02, "autovacuum_vacuum_cost_delay": 0}
 
 WAITING = literal_column("'waiting'", Text())
 RUNNING = literal_column("'running'", Text())
@@ -81,22 +86,23 @@ events = Table(
     Column("created_at", Text),  # as an envelope brought it
     _needed("body", LargeBinary),
     Column("key", Name),  # as in event_keys
+    Column("id_key", Name),  # likewise
     Column("parts", LargeBinary),  # {data, facts} as JSON, where the body alone would not give them back
     _needed("routed", Boolean),
     _needed("repeats", Integer),
     Column("same_id_as", Name),
-    Index("events_id", "id", unique=True),
-    Index("events_i_event", "i_event"),
+    Index("events_id", "id"),
     Index("events_type", "event_type", "seq"),
     Index("events_received", "received_at"),
     sqlite_autoincrement=True,
+    postgresql_partition_by="RANGE (seq)",
 )
 Index("events_unrouted", events.c.seq, sqlite_where=~events.c.routed, postgresql_where=~events.c.routed)
 
 event_keys = Table(
     "event_keys",
     metadata,
-    Column("key", Name, primary_key=True),  # a hash of Arrival.key
+    Column("key", Name, primary_key=True),  # a hash of Arrival.key, or of Arrival.id_key: then of the first of that id
     _needed("event_seq", BigInteger),
     sqlite_with_rowid=False,
 )
@@ -108,8 +114,9 @@ search_keys = Table(
     _needed("event_seq", BigInteger),
     _needed("name", Name),
     PrimaryKeyConstraint("value", "event_seq", "name"),
-    Index("search_keys_event", "event_seq"),
+    Index("search_keys_event", "event_seq").ddl_if(dialect="sqlite"),  # to drop by; elsewhere partitions are dropped
     sqlite_with_rowid=False,
+    postgresql_partition_by="RANGE (event_seq)",
 )
 
 deliveries = Table(
@@ -126,11 +133,13 @@ deliveries = Table(
     Index("to_look_at", "look_at"),
     Index("deliveries_event", "event_seq"),
     sqlite_autoincrement=True,
+    postgresql_with=QUEUE,
 )
 _running = deliveries.c.state == RUNNING
 _waiting = deliveries.c.state == WAITING
 # NOT EXISTS alone lets two of one lane run on PostgreSQL: this index is the promise.
 Index("one_running_per_lane", deliveries.c.lane, unique=True, sqlite_where=_running, postgresql_where=_running)
+Index("deliveries_due", deliveries.c.due_at, sqlite_where=_waiting, postgresql_where=_waiting)
 Index("deliveries_owner", deliveries.c.owner, sqlite_where=_running, postgresql_where=_running)
 Index(
     "lane_waiting",
@@ -150,10 +159,12 @@ history = Table(
     Column("superseded_by", BigInteger),
     Column("ending", Text),  # what a waiting sender is answered: JSON
     Index("history_event", "event_seq"),
+    Index("history_pipeline", "pipeline", "event_seq"),
+    postgresql_partition_by="RANGE (id)",
 )
-_failed = history.c.state == FAILED
+_unusual = history.c.state != DELIVERED
 _came_enriched = (history.c.source == NSPS) & (history.c.state == DELIVERED)
-Index("history_failed", history.c.event_seq, sqlite_where=_failed, postgresql_where=_failed)
+Index("history_unusual", history.c.state, history.c.event_seq, sqlite_where=_unusual, postgresql_where=_unusual)
 Index(
     "history_lane",
     history.c.lane,
@@ -165,8 +176,8 @@ Index(
 attempts = Table(
     "attempts",
     metadata,
-    Column("id", Serial, primary_key=True, autoincrement=True),
     _needed("delivery_id", BigInteger),
+    _needed("fence", BigInteger),
     _needed("number", Integer),
     _needed("started_at", BigInteger),
     _needed("ended_at", BigInteger),
@@ -174,18 +185,20 @@ attempts = Table(
     _needed("reason", Text),
     _needed("config_hash", Name),
     _needed("trace", LargeBinary),
-    Index("attempts_delivery", "delivery_id", "id"),
+    PrimaryKeyConstraint("delivery_id", "fence"),
+    postgresql_partition_by="RANGE (delivery_id)",
 )
 
 replies = Table(
     "replies",
     metadata,
-    Column("id", Serial, primary_key=True, autoincrement=True),
     _needed("delivery_id", BigInteger),
+    _needed("fence", BigInteger),
     _needed("at", BigInteger),
     _needed("body", LargeBinary),
-    Index("replies_delivery", "delivery_id"),
+    PrimaryKeyConstraint("delivery_id", "fence", "at"),
     Index("replies_at", "at"),
+    postgresql_partition_by="RANGE (at)",
 )
 
 once = Table(
@@ -224,8 +237,10 @@ counters = Table(
     _needed("hour", BigInteger),  # hours since 1970
     _needed("pipeline", Name),  # "" for what has none
     _needed("outcome", Name),
+    _needed("shard", Integer),  # connections of PostgreSQL add to different ones, and do not wait for each other
     _needed("count", BigInteger),
-    PrimaryKeyConstraint("hour", "pipeline", "outcome"),
+    PrimaryKeyConstraint("hour", "pipeline", "outcome", "shard"),
+    postgresql_with=QUEUE,
 )
 
 snapshots = Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import DDLElement
 from sqlalchemy.sql import ClauseElement
 
-from engine.clock import VirtualClock
+from engine.clock import Clock, VirtualClock
+from engine.storage.postgresql import schema_of
 from engine.storage.store import Store
+from tests.postgres import Server, new_instance, postgres
 from tests.storage.scene import Scene
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -26,9 +29,37 @@ def clock() -> VirtualClock:
     return VirtualClock(NOON)
 
 
+__all__ = ["postgres"]  # a fixture
+SQLITE = "sqlite:///var/nsps.db"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a test's store is: what every process of it is told."""
+
+    url: str
+    project: Path
+    instance: str
+
+    async def open(self, clock: Clock) -> Store:
+        return await Store.open(self.url, project=self.project, clock=clock, instance=self.instance)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """A store of each kind: what is promised of one holds for both."""
+    if request.param == "sqlite":
+        yield Place(SQLITE, tmp_path, "nsps")
+        return
+    server: Server = request.getfixturevalue("postgres")
+    instance = new_instance()
+    yield Place(server.url, tmp_path, instance)
+    server.execute(f'DROP SCHEMA IF EXISTS "{schema_of(instance)}" CASCADE')
+
+
 @pytest.fixture
-async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[Store]:
-    opened = await Store.open("sqlite:///var/nsps.db", project=tmp_path, clock=clock)
+async def store(place: Place, clock: VirtualClock) -> AsyncIterator[Store]:
+    opened = await place.open(clock)
     yield opened
     await opened.close()
 

@@ -18,6 +18,7 @@ from engine.storage import sqlite as sqlite_store
 from engine.storage.protocol import Accepted
 from engine.storage.store import Store
 from engine.storage.tables import deliveries
+from tests.storage.conftest import Place
 from tests.storage.scene import Scene, delivered, event, routed
 
 CHILD = Path(__file__).with_name("child.py")
@@ -33,6 +34,10 @@ def pages(limit: int | None) -> object:
     return job
 
 
+on_a_file = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+
+
+@on_a_file
 async def test_a_full_disk_is_unavailable_and_cured_by_space(scene: Scene) -> None:
     first = await scene.accept(routed(scene.now))
     await scene.store._write(pages(0))  # type: ignore[arg-type]
@@ -48,6 +53,7 @@ async def test_a_full_disk_is_unavailable_and_cured_by_space(scene: Scene) -> No
     assert (await scene.accept(routed(scene.now), of=large, key="large")).new
 
 
+@on_a_file
 async def test_small_ones_are_stored_beside_one_that_does_not_fit(scene: Scene) -> None:
     await scene.accept(routed(scene.now))
     await scene.store._write(pages(20))  # type: ignore[arg-type]
@@ -58,6 +64,7 @@ async def test_small_ones_are_stored_beside_one_that_does_not_fit(scene: Scene) 
     assert [type(one) for one in results] == [Accepted, StoreUnavailable, Accepted]
 
 
+@on_a_file
 async def test_a_locked_file_is_unavailable_until_it_is_not(tmp_path: Path, scene: Scene, store: Store) -> None:
     await store._write(lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout=1"))
     with sqlite3.connect(tmp_path / "var/nsps.db", isolation_level=None) as other:
@@ -111,8 +118,8 @@ async def test_the_index_refuses_a_second_running_one_in_a_lane(scene: Scene) ->
     assert await scene.state(two) == "waiting"
 
 
-async def test_two_processes_share_a_file(tmp_path: Path, scene: Scene, clock: VirtualClock) -> None:
-    other = Scene(await Store.open("sqlite:///var/nsps.db", project=tmp_path, clock=clock), clock, "two")
+async def test_two_processes_share_a_store(place: Place, scene: Scene, clock: VirtualClock) -> None:
+    other = Scene(await place.open(clock), clock, "two")
     ids = [await scene.delivery(f"lane {number % 10}", at=number) for number in range(40)]
     ended: list[int] = []
 

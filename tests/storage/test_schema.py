@@ -22,6 +22,7 @@ from engine.storage import (
     delivery_rows,
     finishing,
     intake,
+    keys,
     moving,
     progress,
     rows,
@@ -38,7 +39,19 @@ URL = "sqlite:///var/nsps.db"
 
 def statements() -> Iterator[Any]:
     """Every statement the modules keep, as they keep it."""
-    for module in (claiming, counting, delivery_rows, finishing, intake, moving, progress, rows, standing, sweeping):
+    for module in (
+        claiming,
+        counting,
+        delivery_rows,
+        finishing,
+        intake,
+        keys,
+        moving,
+        progress,
+        rows,
+        standing,
+        sweeping,
+    ):
         for name, value in vars(module).items():
             for one in value.values() if isinstance(value, dict) and name.isupper() else [value]:
                 if isinstance(one, Prepared):
@@ -139,7 +152,7 @@ async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path, clock: 
         await Store.open("sqlite:///nsps.db", project=tmp_path, clock=clock)
 
 
-@pytest.mark.parametrize("url", ["postgresql://x/y", "mysql://x", "var/nsps.db", "sqlite:/x"])
+@pytest.mark.parametrize("url", ["mysql://x", "var/nsps.db", "sqlite:/x"])
 async def test_an_address_that_is_no_store_says_what_to_write(url: str, tmp_path: Path, clock: VirtualClock) -> None:
     with pytest.raises(WrongUse, match=r"sqlite:///var/nsps\.db"):
         await Store.open(url, project=tmp_path, clock=clock)

@@ -24,6 +24,11 @@ def only(where: str) -> dict[str, Any]:
     return {"sqlite_where": sa.text(where), "postgresql_where": sa.text(where)}
 
 
+QUEUE = {"fillfactor": 70, "autovacuum_vacuum_scale_factor": 0.02, "autovacuum_vacuum_cost_delay": 0}
+# By day on PostgreSQL, each with a partition for what belongs to no other; days are made while the store is used.
+PARTITIONED = ("events", "history", "attempts", "search_keys", "replies")
+
+
 def upgrade() -> None:
     for create in (
         _attempts,
@@ -41,13 +46,18 @@ def upgrade() -> None:
         _snapshots,
     ):
         create()
+    if op.get_bind().dialect.name == "postgresql":
+        for table in PARTITIONED:
+            op.execute(f"CREATE TABLE {table}_rest PARTITION OF {table} DEFAULT")
+        for sequence in ("events_seq_seq", "deliveries_id_seq"):  # ten digits of a number, after its day
+            op.execute(f"ALTER SEQUENCE {sequence} MAXVALUE 9999999999 CYCLE")
 
 
 def _attempts() -> None:
     op.create_table(
         "attempts",
-        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
         sa.Column("delivery_id", BIG, nullable=False),
+        sa.Column("fence", BIG, nullable=False),
         sa.Column("number", INT, nullable=False),
         sa.Column("started_at", BIG, nullable=False),
         sa.Column("ended_at", BIG, nullable=False),
@@ -55,9 +65,9 @@ def _attempts() -> None:
         sa.Column("reason", TEXT, nullable=False),
         sa.Column("config_hash", NAME, nullable=False),
         sa.Column("trace", BYTES, nullable=False),
-        sa.PrimaryKeyConstraint("id"),
+        sa.PrimaryKeyConstraint("delivery_id", "fence"),
+        postgresql_partition_by="RANGE (delivery_id)",
     )
-    op.create_index("attempts_delivery", "attempts", ["delivery_id", "id"])
 
 
 def _counters() -> None:
@@ -66,8 +76,10 @@ def _counters() -> None:
         sa.Column("hour", BIG, nullable=False),
         sa.Column("pipeline", NAME, nullable=False),
         sa.Column("outcome", NAME, nullable=False),
+        sa.Column("shard", INT, nullable=False),
         sa.Column("count", BIG, nullable=False),
-        sa.PrimaryKeyConstraint("hour", "pipeline", "outcome"),
+        sa.PrimaryKeyConstraint("hour", "pipeline", "outcome", "shard"),
+        postgresql_with=QUEUE,
     )
 
 
@@ -110,7 +122,9 @@ def _deliveries() -> None:
         sa.Column("suspect", BOOL, nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
+        postgresql_with=QUEUE,
     )
+    op.create_index("deliveries_due", "deliveries", ["due_at"], **only("state = 'waiting'"))
     op.create_index("deliveries_event", "deliveries", ["event_seq"])
     op.create_index("deliveries_owner", "deliveries", ["owner"], **only("state = 'running'"))
     op.create_index("lane_waiting", "deliveries", ["lane", "pos_time", "pos_event", "id"], **only("state = 'waiting'"))
@@ -142,15 +156,16 @@ def _events() -> None:
         sa.Column("created_at", TEXT, nullable=True),
         sa.Column("body", BYTES, nullable=False),
         sa.Column("key", NAME, nullable=True),
+        sa.Column("id_key", NAME, nullable=True),
         sa.Column("parts", BYTES, nullable=True),
         sa.Column("routed", BOOL, nullable=False),
         sa.Column("repeats", INT, nullable=False),
         sa.Column("same_id_as", NAME, nullable=True),
         sa.PrimaryKeyConstraint("seq"),
         sqlite_autoincrement=True,
+        postgresql_partition_by="RANGE (seq)",
     )
-    op.create_index("events_i_event", "events", ["i_event"])
-    op.create_index("events_id", "events", ["id"], unique=True)
+    op.create_index("events_id", "events", ["id"])
     op.create_index("events_received", "events", ["received_at"])
     op.create_index("events_type", "events", ["event_type", "seq"])
     op.create_index(
@@ -166,9 +181,11 @@ def _history() -> None:
         sa.Column("superseded_by", BIG, nullable=True),
         sa.Column("ending", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("id"),
+        postgresql_partition_by="RANGE (id)",
     )
     op.create_index("history_event", "history", ["event_seq"])
-    op.create_index("history_failed", "history", ["event_seq"], **only("state = 'failed'"))
+    op.create_index("history_pipeline", "history", ["pipeline", "event_seq"])
+    op.create_index("history_unusual", "history", ["state", "event_seq"], **only("state != 'delivered'"))
     op.create_index("history_lane", "history", ["lane", "pos_time"], **only("source = 'nsps' AND state = 'delivered'"))
 
 
@@ -235,14 +252,14 @@ def _refusals() -> None:
 def _replies() -> None:
     op.create_table(
         "replies",
-        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
         sa.Column("delivery_id", BIG, nullable=False),
+        sa.Column("fence", BIG, nullable=False),
         sa.Column("at", BIG, nullable=False),
         sa.Column("body", BYTES, nullable=False),
-        sa.PrimaryKeyConstraint("id"),
+        sa.PrimaryKeyConstraint("delivery_id", "fence", "at"),
+        postgresql_partition_by="RANGE (at)",
     )
     op.create_index("replies_at", "replies", ["at"])
-    op.create_index("replies_delivery", "replies", ["delivery_id"])
 
 
 def _search_keys() -> None:
@@ -253,8 +270,10 @@ def _search_keys() -> None:
         sa.Column("name", NAME, nullable=False),
         sa.PrimaryKeyConstraint("value", "event_seq", "name"),
         sqlite_with_rowid=False,
+        postgresql_partition_by="RANGE (event_seq)",
     )
-    op.create_index("search_keys_event", "search_keys", ["event_seq"])
+    if op.get_bind().dialect.name == "sqlite":  # to drop by; elsewhere partitions are dropped
+        op.create_index("search_keys_event", "search_keys", ["event_seq"])
 
 
 def _snapshots() -> None:

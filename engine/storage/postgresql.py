@@ -1,0 +1,153 @@
+"""PostgreSQL as a store: the connections of one process, their limits, and what is tried again when the server says so.
+
+Everything of an instance lives in a schema of its own, so that several share one database and never meet. The address is
+libpq's: several hosts, `sslmode`, `passfile` and the rest work as its documentation says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import sql
+from psycopg.types.numeric import Int8Dumper
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from engine.errors import StoreUnavailable, WrongUse
+from engine.storage.committer import unavailable
+
+T = TypeVar("T")
+WRITERS = 3
+READERS = 2
+TRIES = 5
+POOL_WAIT_S = 10
+# 40001 serialization failure, 40P01 deadlock: the server undid it all and asks to be asked again.
+AGAIN = {"40001", "40P01"}
+# A server that takes no writes: after a failover the old one, or a connection that a proxy kept.
+READ_ONLY = "25006"
+
+SETTINGS = {
+    "statement_timeout": "30s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "60s",
+    "timezone": "UTC",
+}
+REACHED_BY: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # ms: a server that vanished is noticed while something waits for its answer
+    "target_session_attrs": "read-write",
+    "application_name": "nsps",
+}
+
+
+def schema_of(instance: str) -> str:
+    """The schema that holds this instance; two instances never share one (a name holds 63 bytes)."""
+    name = f"nsps_{instance}"
+    if len(name.encode()) <= 63:
+        return name
+    return name[:40] + "_" + blake2b(instance.encode(), digest_size=8).hexdigest()
+
+
+class ServerConnections:
+    """One process's connections: some for groups and other writes, some for looking."""
+
+    dialect = "postgresql"
+    groups = 2
+
+    def __init__(self, url: str, instance: str) -> None:
+        self.schema = schema_of(instance)
+        self._conninfo = _conninfo(url)
+        self._engine = create_engine(
+            "postgresql+psycopg://",
+            creator=self._connect,
+            poolclass=QueuePool,
+            pool_size=WRITERS + READERS,
+            max_overflow=0,
+            pool_timeout=POOL_WAIT_S,
+        )
+        self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="store-writer")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self._closed = False
+
+    async def write(self, job: Callable[[Connection], T], /) -> T:
+        return await self._on(self._writers, job)
+
+    async def read(self, job: Callable[[Connection], T], /) -> T:
+        try:
+            return await self._on(self._readers, job)
+        except DBAPIError as error:
+            raise unavailable(error) from error
+
+    async def _on(self, threads: ThreadPoolExecutor, job: Callable[[Connection], T]) -> T:
+        if self._closed:
+            raise StoreUnavailable("the store is closed: this process is stopping")
+        return await asyncio.get_running_loop().run_in_executor(threads, self._transact, job)
+
+    async def close(self) -> None:
+        """Ends threads and connections."""
+        self._closed = True
+        for threads in (self._readers, self._writers):
+            await asyncio.to_thread(threads.shutdown)
+        self._engine.dispose()
+
+    def _transact(self, job: Callable[[Connection], T]) -> T:
+        for left in reversed(range(TRIES)):
+            committing = False
+            try:
+                with self._engine.connect() as connection:
+                    result = job(connection)
+                    committing = True
+                    connection.commit()
+                    return result
+            except DBAPIError as error:
+                if not left or not self._may_repeat(error, committing):
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    def _may_repeat(self, error: DBAPIError, committing: bool) -> bool:
+        """Whether it surely was not done: undone by the server, or cut off before anybody asked to commit."""
+        state = getattr(error.orig, "sqlstate", None)
+        if state == READ_ONLY:
+            self._engine.dispose()
+            return True
+        return state in AGAIN or (error.connection_invalidated and not committing)
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        connection = psycopg.connect(self._conninfo)
+        # One type for every integer, so that a statement is prepared once and not for each width of its values.
+        connection.adapters.register_dumper(int, Int8Dumper)
+        connection.autocommit = True
+        connection.execute(_session(self.schema))
+        connection.autocommit = False
+        return connection
+
+
+def _conninfo(url: str) -> str:
+    try:
+        given = psycopg.conninfo.conninfo_to_dict(url)
+        return psycopg.conninfo.make_conninfo(**{**REACHED_BY, **given})
+    except psycopg.Error as error:
+        raise WrongUse(f"store: this is no address of a PostgreSQL: {error}") from error
+
+
+def _session(schema: str) -> sql.Composed:
+    """What a new connection is told. A commit is on the disk when it returns, whatever the server's default is."""
+    told: list[sql.Composable] = [sql.SQL("SET search_path = {}").format(sql.Identifier(schema))]
+    told += [sql.SQL("SET {} = {}").format(sql.Identifier(name), value) for name, value in SETTINGS.items()]
+    told.append(
+        sql.SQL(
+            "SELECT set_config('synchronous_commit', 'on', false)"
+            " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+        )
+    )
+    return sql.SQL("; ").join(told)
