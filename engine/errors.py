@@ -6,6 +6,7 @@ NspsError                      everything we raise on purpose
     EventRefused               what a sender posted can never be taken; the receiver answers 4xx
     StoreUnavailable           the store cannot write or read now; the receiver answers 503
     QueueUnreachable           the queue takes no message now; ids go to this process itself, and the sweep finds the rest
+    LimitsUnreachable          where limits are shared does not answer; this process goes on with its last share
     SchemaMismatch             the store's schema is not the one of this version; says which command to run
     OursFailed                 an expression, argument or template fails: the delivery ends `failed`
     Wait                       not now, and nobody's fault (limit, breaker, held connector); no attempt is used
@@ -56,6 +57,10 @@ class StoreUnavailable(NspsError):
 
 class QueueUnreachable(NspsError):
     """The queue did not take a message. Nothing is lost: a message is a hint, the store knows what is due."""
+
+
+class LimitsUnreachable(NspsError):
+    """Where processes share limits does not answer. Each goes on with the part it had last."""
 
 
 class SchemaMismatch(NspsError):
