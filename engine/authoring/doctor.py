@@ -16,6 +16,7 @@ from engine.catalog import Catalog
 from engine.clock import SystemClock
 from engine.errors import NspsError
 from engine.loading.load import Loaded, load_project
+from engine.queues.examining import examine
 from engine.storage.store import Store
 from engine.terminal import state
 
@@ -57,6 +58,7 @@ async def doctor_report(project: Path, environ: Mapping[str, str]) -> Report:
         return Report(findings=tuple(findings))
     findings += _parts(load_project(project, environ, placeholders=False))
     findings += await _store(project, loaded.catalog)
+    findings += await _queue(loaded.catalog)
     findings += await _addresses(loaded.catalog)
     return Report(findings=tuple(findings))
 
@@ -112,6 +114,16 @@ async def _store(project: Path, catalog: Catalog) -> list[Finding]:
             Finding(standing="note", what=what, do="a full disk answers every event with 503 until there is room")
         )
     return found
+
+
+async def _queue(catalog: Catalog) -> list[Finding]:
+    if "<" in catalog.settings.queue:
+        return []  # its variable is not set, which is said already
+    try:
+        found = await examine(catalog.settings.queue, catalog.settings.instance)
+    except ValueError as error:
+        return [Finding(standing="must", what=f"the queue's address cannot be read: {error}", do="correct NSPS_QUEUE")]
+    return [Finding(standing=one.standing, what=one.what, do=one.do) for one in found]
 
 
 async def _addresses(catalog: Catalog) -> list[Finding]:
