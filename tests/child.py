@@ -44,7 +44,7 @@ def main() -> int:
     set_up_log(masker, "json")
     passing = dies_at(death[0], int(death[1])) if death else None
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run(catalog, masker, "127.0.0.1", int(port), passing))
+        return runner.run(run(catalog, masker, "127.0.0.1", int(port), passing, os.environ))
 
 
 if __name__ == "__main__":
