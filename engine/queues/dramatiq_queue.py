@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -29,7 +30,7 @@ class Wire:
     """What differs between brokers. `thread` None: the broker is in memory and answers at once.
 
     `depth` returns how many messages wait, and raises unless a message would be taken. `idle_ms`: how long Dramatiq's threads
-    sleep at a time, which bounds the stop.
+    sleep at a time, which bounds the stop. `close` is called where messages are sent: not every client is safe elsewhere.
     """
 
     broker: dramatiq.Broker
@@ -77,9 +78,10 @@ class DramatiqQueue:
 
     async def close(self) -> None:
         """Sends nothing any more."""
+        with suppress(QueueUnreachable):  # then its connections end with the process
+            await self._do(self._wire.close)
         if self._wire.thread is not None:
             self._wire.thread.close()
-        self._wire.close()
 
     async def _do(self, job: Callable[[], T]) -> T:
         if self._wire.thread is not None:

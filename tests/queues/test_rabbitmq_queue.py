@@ -1,0 +1,103 @@
+"""What we say to RabbitMQ, and how we take its absence."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from engine.errors import QueueUnreachable
+from engine.queues import open_queue
+from engine.queues.queue import MessageQueue
+from engine.queues.rabbitmq_queue import parameters_of
+from tests.queues.amqp_server import AmqpServer
+from tests.queues.collected import Collected
+
+REAL = os.environ.get("NSPS_TEST_AMQP")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[AmqpServer]:
+    one = AmqpServer()
+    await one.start()
+    yield one
+    await one.stop()
+
+
+@asynccontextmanager
+async def queue_of(url: str, instance: str = "acme", worker: Collected | None = None) -> AsyncIterator[MessageQueue]:
+    queue = open_queue(url, instance)
+    await queue.start(worker)
+    try:
+        yield queue
+    finally:
+        await queue.stop()
+        await queue.close()
+
+
+async def test_every_id_that_is_sent_reaches_a_worker_once_and_the_queue_is_bounded(server: AmqpServer) -> None:
+    worker = Collected()
+    async with queue_of(server.url, worker=worker) as queue, queue_of(server.url) as sender:
+        for start in range(0, 500, 50):
+            await sender.send("hss", range(start, start + 50))
+        await worker.until(lambda: worker.ids == list(range(500)))
+        assert await queue.depth() == 0
+    assert list(server.queues) == ["nsps.acme"], "no queue of delays, none of dead letters"
+    assert server.arguments["nsps.acme"] == {"x-max-length": 20_000, "x-overflow": "drop-head"}
+
+
+async def test_two_instances_on_one_server_never_meet(server: AmqpServer) -> None:
+    acme, other = Collected(), Collected()
+    async with queue_of(server.url, "acme", acme) as to_acme, queue_of(server.url, "acme-2", other) as to_other:
+        await to_acme.send("hss", [1])
+        await to_other.send("hss", [2])
+        await acme.until(lambda: acme.ids == [1])
+        await other.until(lambda: other.ids == [2])
+
+
+async def test_a_server_that_is_away_is_said_so_and_used_again_when_it_is_back(server: AmqpServer) -> None:
+    worker = Collected()
+    async with queue_of(server.url, worker=worker) as queue:
+        await queue.send("hss", [1])
+        await worker.until(lambda: worker.ids == [1])
+        await server.stop()
+        for ask in (queue.depth(), queue.send("hss", [2])):
+            with pytest.raises(QueueUnreachable):
+                await ask
+        await server.start()
+        await queue.depth()
+        await queue.send("hss", [3])
+        await worker.until(lambda: worker.ids == [1, 3])
+
+
+async def test_a_server_that_hangs_is_given_up_in_time(server: AmqpServer) -> None:
+    loop = asyncio.get_running_loop()
+    async with queue_of(server.url) as queue:
+        await queue.depth()
+        server.frozen = True
+        began = loop.time()
+        for _ in range(2):
+            with pytest.raises(QueueUnreachable):
+                await queue.depth()
+        assert loop.time() - began < 10
+        server.frozen = False
+        await server.stop()
+
+
+def test_what_the_address_says_itself_stays() -> None:
+    parameters = parameters_of("amqp://u:p@host/vhost?heartbeat=60&connection_attempts=3")
+    assert (parameters.heartbeat, parameters.connection_attempts, parameters.stack_timeout) == (60, 3, 3.0)
+    assert parameters_of("amqps://host").ssl_options is not None
+
+
+@pytest.mark.skipif(REAL is None, reason="no RabbitMQ: NSPS_TEST_AMQP=amqp://… names one to test with")
+async def test_a_real_rabbitmq_takes_and_hands_over_what_is_sent() -> None:
+    worker = Collected()
+    async with queue_of(REAL or "", "test", worker) as queue:
+        for number in range(100):
+            await queue.send("hss", [number])
+        await worker.until(lambda: set(worker.ids) >= set(range(100)))
+        assert await queue.depth() == 0
