@@ -41,7 +41,9 @@ async def _play_all(asked: argparse.Namespace, seed: int) -> list[Played]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=sys.modules["benchmarks.chaos"].__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.chaos", description=sys.modules["benchmarks.chaos"].__doc__
+    )
     parser.add_argument("--only", help="these scenarios, such as T01,T05")
     parser.add_argument("--on", default=",".join(EVERYWHERE), help="these systems: embedded, split")
     parser.add_argument("--seed", type=int, help="of everything that is left to chance; none: a new one, printed")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 UNFINISHED = ("waiting", "running")
@@ -66,6 +68,17 @@ class Rows:
         return sum(state in UNFINISHED for states in self.states.values() for state in states)
 
 
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
+    """A transaction of our own; on PostgreSQL in the instance's schema."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET search_path = nsps_chaos")
+        yield connection
+    engine.dispose()
+
+
 _DELIVERIES = """
 SELECT e.i_event, d.pipeline, d.state, d.reason, d.attempts FROM {table} d JOIN events e ON e.seq = d.event_seq
 """
@@ -74,8 +87,7 @@ SELECT e.i_event, d.pipeline, d.state, d.reason, d.attempts FROM {table} d JOIN 
 def rows(url: str) -> Rows:
     """Reads all rows, in one transaction."""
     found = Rows()
-    engine = create_engine(url, poolclass=NullPool)
-    with engine.connect() as connection:
+    with connected(url) as connection:
         for i_event, repeats in connection.execute(text("SELECT i_event, repeats FROM events")):
             found.stored[i_event] += 1
             found.repeats += repeats
@@ -89,14 +101,11 @@ def rows(url: str) -> Rows:
             found.endings[ending] = number
         counted = text("SELECT pipeline, outcome, sum(count) FROM counters GROUP BY pipeline, outcome")
         found.counted = {(name, outcome): int(number) for name, outcome, number in connection.execute(counted)}
-    engine.dispose()
     return found
 
 
 def unfinished(url: str) -> int:
     """How many deliveries have not ended."""
-    engine = create_engine(url, poolclass=NullPool)
-    with engine.connect() as connection:
+    with connected(url) as connection:
         number = int(connection.execute(text("SELECT count(*) FROM deliveries")).scalar_one())
-    engine.dispose()
     return number

@@ -1,8 +1,8 @@
-"""`nsps run` in a process that ends itself, as kill -9 would, at a moment it is told; or whose clock is moved.
+"""A part of `nsps` in a process that ends itself, as kill -9 would, at a moment it is told; or whose clock is moved.
 
-Run as a script: mortal.py PROJECT PORT MOMENT COUNT [CLOCKFILE]. It dies when it passes MOMENT (`committed`: stored, not yet
-enqueued; `answered`: the target has answered, nothing stored yet; `never`) for the COUNT-th time. CLOCKFILE holds how many
-seconds its clock is off; it is read again whenever it changes.
+Run as a script: mortal.py PART PROJECT PORT MOMENT COUNT [CLOCKFILE]. PART is all, receiver or worker. It dies when it passes
+MOMENT (`committed`: stored, not yet enqueued; `answered`: the target has answered, nothing stored yet; `never`) for the
+COUNT-th time. CLOCKFILE holds how many seconds its clock is off; it is read whenever the clock is.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def dies_at(moment: str, count: int) -> Callable[[str], None]:
 
 
 def move_clock(file: Path) -> None:
-    """From now on every clock of this process is as far off as the file says."""
+    """From now on the machine's clock, as this process sees it, is as far off as the file says."""
     from engine.clock import SystemClock
 
     machine = SystemClock.now
@@ -44,19 +44,18 @@ def move_clock(file: Path) -> None:
 def main() -> int:
     import uvloop
 
-    from engine.loading.load import open_project
-    from engine.log import set_up_log
-    from engine.masking import Masker
-    from engine.run import run
+    from engine.run import opened, run, work
 
-    project, port, moment, count, *clock = sys.argv[1:]
+    part, project, port, moment, count, *clock = sys.argv[1:]
     if clock:
         move_clock(Path(clock[0]))
-    catalog = open_project(Path(project), os.environ)
-    masker = Masker(catalog.secrets)
-    set_up_log(masker, "json")
+    catalog, masker = opened(Path(project), os.environ, shared_by=None)
+    passing = dies_at(moment, int(count))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run(catalog, masker, "127.0.0.1", int(port), dies_at(moment, int(count))))
+        if part == "worker":
+            return runner.run(work(catalog, masker, passing))
+        whole = "all" if part == "all" else "receiver"
+        return runner.run(run(catalog, masker, "127.0.0.1", int(port), passing, part=whole))
 
 
 if __name__ == "__main__":

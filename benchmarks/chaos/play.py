@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
 import time
@@ -10,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from benchmarks.chaos.scenario import NotHere, Scenario, Where
 from benchmarks.chaos.stage import stage
-from benchmarks.chaos.system import Embedded
+from benchmarks.chaos.system import Embedded, Split
 from benchmarks.chaos.verdict import Found
 
-SYSTEMS: dict[Where, Callable[..., Any]] = {"embedded": Embedded}
+LONGEST_S = 600.0
+SYSTEMS: dict[Where, Callable[..., Any]] = {"embedded": Embedded, "split": Split}
 NAMES: dict[Where, str] = {"embedded": "SQLite, one process", "split": "PostgreSQL + Valkey, serve + worker"}
 
 
@@ -33,17 +37,16 @@ class Played:
 
 async def play(scenario: Scenario, where: Where, seed: int, quick: bool) -> Played:
     """Plays one on a fresh system. A harness that breaks is a failure of the scenario, with its words."""
-    if where not in SYSTEMS:
-        return Played(scenario=scenario, where=where, not_run="this system is not part of the program yet")
     folder = Path(tempfile.mkdtemp(prefix=f"nsps-chaos-{scenario.id}-"))
     begun = time.monotonic()
     try:
         async with stage(folder / "run", SYSTEMS[where], seed, quick, dict(scenario.files)) as world:
-            found = await scenario.run(world)
+            async with asyncio.timeout(LONGEST_S):
+                found = await scenario.run(world)
     except NotHere as lacking:
         shutil.rmtree(folder, ignore_errors=True)
         return Played(scenario=scenario, where=where, not_run=str(lacking))
-    except (TimeoutError, OSError, RuntimeError, ExceptionGroup) as error:
+    except (TimeoutError, OSError, RuntimeError, SQLAlchemyError, ExceptionGroup) as error:
         found = Found(problems=[f"it could not be played to its end: {type(error).__name__}: {error}"])
     kept = folder if found.problems else None
     if kept is None:

@@ -52,7 +52,12 @@ dispatch: [{call: CONNECTOR.put}]
 STRICT = "order: {key: data.variables.i_account}\n"
 LATEST = "order: {key: data.variables.i_account, mode: latest}\n"
 
-EVENT_TYPES = {"main": "SIM/Updated", "free": "Account/Updated", "newest": "Customer/Updated", "side": "Product/Updated"}
+EVENT_TYPES = {
+    "main": "SIM/Updated",
+    "free": "Account/Updated",
+    "newest": "Customer/Updated",
+    "side": "Product/Updated",
+}
 
 
 def connector(name: str = "target", more: str = "") -> str:

@@ -11,7 +11,7 @@ from benchmarks.chaos.play import NAMES, Played
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- generated: chaos -->", "<!-- end -->"
-HEAD = "| | what is done | sent | accepted | kills | lost | duplicates, of at most | recovery | |"
+HEAD = "| | what is done | sent | accepted | kills | lost | duplicates, of at most | recovery | slowest | |"
 
 
 def line_of(played: Played) -> Iterator[str]:
@@ -25,7 +25,8 @@ def line_of(played: Played) -> Iterator[str]:
     yield (
         f"{begin} {word:6} {found.sent:6} sent {found.accepted:6} accepted {found.kills:3} kills {found.lost} lost "
         f"{found.duplicates:3} of {found.allowed} duplicates, recovery {recovery(found.recovery_s)}, "
-        f"{played.took_s:.0f} s  {scenario.does}" + (f" ({'; '.join(found.notes)})" if found.notes else "")
+        f"slowest {found.slowest_s:.1f} s, {played.took_s:.0f} s  {scenario.does}"
+        + (f" ({'; '.join(found.notes)})" if found.notes else "")
     )
     for problem in found.problems:
         yield f"      {problem}"
@@ -62,10 +63,10 @@ def _table(played: Sequence[Played], seed: int) -> Iterator[str]:
 def _row(played: Played) -> str:
     scenario, found = played.scenario, played.found
     if found is None:
-        return f"| {scenario.id} | {scenario.does} | | | | | | | not run: {played.not_run} |"
+        return f"| {scenario.id} | {scenario.does} | | | | | | | | not run: {played.not_run} |"
     cells = [
         scenario.id, scenario.does, found.sent, found.accepted, found.kills, found.lost,
-        f"{found.duplicates}, {found.allowed}", recovery(found.recovery_s),
+        f"{found.duplicates}, {found.allowed}", recovery(found.recovery_s), f"{found.slowest_s:.1f} s",
         "**failed**" if found.problems else "; ".join(found.notes),
     ]  # fmt: skip
     return "| " + " | ".join(str(cell) for cell in cells) + " |"

@@ -17,8 +17,8 @@ from typing import Any
 
 from benchmarks.chaos.espf import Event, Sender
 from benchmarks.chaos.ledger import Effects, Rows, effects, rows, unfinished
+from benchmarks.chaos.process import NSPS, Running
 from benchmarks.chaos.project import write_project
-from benchmarks.chaos.system import NSPS, Embedded, Running
 from benchmarks.chaos.verdict import Attack, Found, judge
 from benchmarks.process import free_port
 
@@ -33,9 +33,7 @@ class Target:
         self.log.touch()
         self.port = free_port()
         script = str(Path(__file__).with_name("target.py"))
-        self.running = Running(
-            [sys.executable, script, str(self.port), str(self.log), str(seed)], folder, {}, "target"
-        )
+        self.running = Running([sys.executable, script, str(self.port), str(self.log), str(seed)], folder, {}, "target")
 
     @property
     def url(self) -> str:
@@ -47,7 +45,7 @@ class Target:
         await asyncio.to_thread(urllib.request.urlopen, f"{self.url}/_behave", body, 10)
 
     async def ready(self) -> None:
-        await until(lambda: self._answers(), "the target did not start", 30)
+        await until(self._answers, "the target did not start", 30)
 
     def _answers(self) -> bool:
         try:
@@ -74,11 +72,10 @@ class Stage:
     chance: Random
     quick: bool
     sender: Sender = field(init=False)
-    others: list[Embedded] = field(default_factory=list)
     _next: int = 0
 
     def __post_init__(self) -> None:
-        self.sender = Sender(ports=self.ports)
+        self.sender = Sender(ports=self.system.ports)
 
     def size(self, full: int, quick: int) -> int:
         return quick if self.quick else full
@@ -91,16 +88,6 @@ class Stage:
         ]
         self._next += count
         return made
-
-    def another(self) -> Embedded:
-        """A second process over the same project and store; its receiver shares the load."""
-        second = Embedded(self.system.project, self.system.own_environ)
-        self.others.append(second)
-        return second
-
-    def ports(self) -> Sequence[int]:
-        """Where all receivers listen."""
-        return [*self.system.ports(), *(port for other in self.others for port in other.ports())]
 
     def rows(self) -> Rows:
         return rows(self.system.store_url())
@@ -129,7 +116,15 @@ class Stage:
             stuck = str(error)
         found = judge(attack, self.sender, self.target.effects(), self.rows())
         found.must(not stuck, f"{stuck} after {within_s:g} s")
+        if not self.quick:
+            await self._audited(found)
         return found
+
+    async def _audited(self, found: Found) -> None:
+        try:
+            await self.nsps("audit")
+        except RuntimeError as gap:
+            found.must("No such command" in str(gap), str(gap))
 
 
 async def until(holds: Callable[[], Any], otherwise: str, within_s: float = 30.0) -> None:
@@ -156,8 +151,7 @@ async def stage(
         await target.ready()
         yield world
     finally:
-        for one in (system, *world.others):
-            one.abort()
+        system.abort()
         target.running.abort()
 
 
@@ -165,6 +159,3 @@ def percentile(values: Sequence[float], share: float) -> float:
     """The value below which `share` of them lie; 0 of none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
-
-
-__all__ = ["Embedded", "Stage", "stage", "until"]

@@ -1,34 +1,30 @@
-"""The system that is attacked, in one process on SQLite; systems of several processes are beside it."""
+"""The system that is attacked: one process on SQLite, or several on PostgreSQL and Valkey."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from benchmarks.chaos.process import MORTAL, NSPS, Running, children, ready
 from benchmarks.chaos.project import SECRETS
 from benchmarks.process import free_port
-
-ROOT = Path(__file__).resolve().parents[2]
-# The command line of this very checkout, wherever `nsps` may be installed from.
-NSPS = (sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv.pop(1)); from cli import app; app()", str(ROOT))
-MORTAL = Path(__file__).with_name("mortal.py")
-READY_S = 60.0
-STOP_S = 60.0
+from tests.postgres import Server
+from tests.postgres import running as postgres_running
+from tests.redis_server import RedisServer
 
 
 class System(Protocol):
     """What a scenario does to the engine. `kinds`: what can be killed, such as `worker`."""
 
-    name: str
     kinds: Sequence[str]
     in_flight: int
+    project: Path
+    environ: dict[str, str]
 
     def ports(self) -> Sequence[int]:
         """Where its receivers listen."""
@@ -37,13 +33,19 @@ class System(Protocol):
         """For SQLAlchemy."""
 
     def pids(self, kind: str) -> list[int]:
-        """Its processes of this kind that should be running."""
+        """Its processes of this kind that run now."""
 
     async def start(self) -> None:
-        """Returns when it is ready."""
+        """Starts what does not run; returns when it is ready."""
+
+    async def start_mortal(self, moment: str, count: int = 1, clocks: Sequence[Path] = ()) -> None:
+        """Starts what passes `moment` as a process that dies there, or whose clock a file moves. See mortal.py."""
+
+    async def died(self) -> None:
+        """Returns when the mortal one has ended."""
 
     async def kill(self, pid: int) -> None:
-        """kill -9 of one process; what should run is started again, and is ready on return."""
+        """kill -9 of one process; what should run is started again on return."""
 
     async def stop(self) -> list[int]:
         """SIGTERM to all; their exit codes."""
@@ -52,66 +54,14 @@ class System(Protocol):
         """kill -9 of all, for good."""
 
 
-class Running:
-    """One of our processes, its output in a file."""
-
-    def __init__(self, command: Sequence[str], project: Path, environ: dict[str, str], name: str) -> None:
-        self.log = project / f"{name}.log"
-        with self.log.open("ab") as out:
-            self.process = subprocess.Popen(command, cwd=project, env=environ, stdout=out, stderr=out)
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
-
-    async def exited(self, within_s: float = STOP_S) -> int:
-        """Its exit code. Raises TimeoutError."""
-        async with asyncio.timeout(within_s):
-            while (code := self.process.poll()) is None:
-                await asyncio.sleep(0.01)
-        return code
-
-    async def kill(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.kill()
-        await self.exited()
-
-    def abort(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.kill()
-            self.process.wait()
-
-
-async def ready(running: Running, port: int) -> None:
-    """Returns when it answers. Raises RuntimeError when it ended instead, TimeoutError."""
-    async with asyncio.timeout(READY_S):
-        while not await asyncio.to_thread(answers, port):
-            if running.process.poll() is not None:
-                raise RuntimeError(f"it ended instead of starting: {running.log.read_text()[-800:]}")
-            await asyncio.sleep(0.02)
-
-
-def answers(port: int, path: str = "/ready") -> bool:
-    """Whether something answers 200 there."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2):
-            return True
-    except OSError:
-        return False
-
-
 class Embedded:
     """`nsps run` on a SQLite file."""
 
-    name = "SQLite, one process"
-    kinds = ("all in one",)
+    kinds: Sequence[str] = ("all in one",)
     in_flight = 64
 
     def __init__(self, project: Path, environ: dict[str, str]) -> None:
         self.project = project
-        self.own_environ = environ
         self.environ = {**os.environ, **SECRETS, **environ}
         self.port = free_port()
         self.running: Running | None = None
@@ -124,25 +74,23 @@ class Embedded:
 
     def pids(self, kind: str) -> list[int]:
         assert kind in self.kinds
-        return [self.running.pid] if self.running is not None and self.running.process.poll() is None else []
+        return [self.running.pid] if self.running is not None and self.running.alive else []
 
     async def start(self) -> None:
-        await self._start([*NSPS, "run", "-C", str(self.project), "--port", str(self.port)])
+        if self.running is None or not self.running.alive:
+            await self._start([*NSPS, "run", "-C", str(self.project), "--port", str(self.port)])
 
-    async def start_mortal(self, moment: str, count: int = 1, clock: Path | None = None) -> None:
-        """Starts one that dies at a moment, or whose clock a file moves. See mortal.py."""
-        more = [str(clock)] if clock else []
-        command = [sys.executable, str(MORTAL), str(self.project), str(self.port), moment, str(count), *more]
-        await self._start(command)
+    async def start_mortal(self, moment: str, count: int = 1, clocks: Sequence[Path] = ()) -> None:
+        more = [str(clock) for clock in clocks[:1]]
+        await self._start([*MORTAL, "all", str(self.project), str(self.port), moment, str(count), *more])
 
     async def _start(self, command: Sequence[str]) -> None:
         self.running = Running(command, self.project, self.environ, "nsps")
         await ready(self.running, self.port)
 
-    async def died(self) -> int:
-        """Waits for it to end by itself."""
+    async def died(self) -> None:
         assert self.running is not None
-        return await self.running.exited()
+        await self.running.exited()
 
     async def kill(self, pid: int) -> None:
         assert self.running is not None and self.running.pid == pid
@@ -150,7 +98,7 @@ class Embedded:
         await self.start()
 
     async def stop(self) -> list[int]:
-        if self.running is None or self.running.process.poll() is not None:
+        if self.running is None or not self.running.alive:
             return []
         self.running.process.terminate()
         return [await self.running.exited()]
@@ -160,7 +108,110 @@ class Embedded:
             self.running.abort()
 
 
-def rss_mib(pid: int) -> float:
-    """What the process keeps in memory now."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+class Split:
+    """Two receivers, and a supervisor with two workers, on a PostgreSQL that syncs and a Valkey with an append-only file."""
+
+    kinds: Sequence[str] = ("receiver", "worker")
+    in_flight = 64
+    processes = 2
+
+    def __init__(self, project: Path, environ: dict[str, str]) -> None:
+        self.project = project
+        self._servers = ExitStack()
+        self.postgres: Server = self._servers.enter_context(postgres_running(durable=True))
+        self.valkey_folder = project.parent / "valkey"
+        self.valkey_folder.mkdir()
+        self.valkey = RedisServer("--appendonly", "yes", "--dir", str(self.valkey_folder))
+        self.valkey.start()
+        self._servers.callback(self.valkey.kill)
+        here = {"NSPS_STORE": self.postgres.url, "NSPS_QUEUE": self.valkey.url}
+        self.environ = {**os.environ, **SECRETS, **environ, **here}
+        self._ports = [free_port(), free_port()]
+        self.receivers: dict[int, Running] = {}
+        self.supervisor: Running | None = None
+        self._mortal: list[Running] = []
+
+    def ports(self) -> Sequence[int]:
+        return self._ports
+
+    def store_url(self) -> str:
+        return self.postgres.url.replace("postgresql:", "postgresql+psycopg:")
+
+    def pids(self, kind: str) -> list[int]:
+        if kind == "receiver":
+            return [one.pid for one in self.receivers.values() if one.alive]
+        mortal = [one.pid for one in self._mortal if one.alive and one not in self.receivers.values()]
+        return [*children(self.supervisor.pid), *mortal] if self.supervisor is not None else mortal
+
+    async def start(self) -> None:
+        for port in self._ports:
+            if port not in self.receivers or not self.receivers[port].alive:
+                command = [*NSPS, "serve", "-C", str(self.project), "--port", str(port)]
+                await self._receiver(port, command)
+        if self.supervisor is None or not self.supervisor.alive:
+            command = [*NSPS, "worker", "-C", str(self.project), "--processes", str(self.processes)]
+            self.supervisor = Running(command, self.project, self.environ, "worker")
+        await self._workers()
+
+    async def _receiver(self, port: int, command: Sequence[str]) -> None:
+        self.receivers[port] = Running(command, self.project, self.environ, "serve")
+        await ready(self.receivers[port], port)
+
+    async def _workers(self) -> None:
+        async with asyncio.timeout(30):
+            while len(self.pids("worker")) < self.processes:
+                await asyncio.sleep(0.05)
+
+    async def start_mortal(self, moment: str, count: int = 1, clocks: Sequence[Path] = ()) -> None:
+        """`answered`: one worker, which dies. `committed`: one of the receivers. With clocks: all four, a clock each."""
+        for number, port in enumerate(self._ports):
+            clock = clocks[number % len(clocks)] if clocks else None
+            dies = bool(clocks) or (moment == "committed" and number == 0)
+            command = [*NSPS, "serve", "-C", str(self.project), "--port", str(port)]
+            await self._receiver(port, self._dying("receiver", port, moment, count, clock) if dies else command)
+            self._mortal += [self.receivers[port]] if dies else []
+        if clocks or moment == "answered":
+            for clock in clocks or [None]:
+                command = self._dying("worker", 0, moment, count, clock)
+                self._mortal.append(Running(command, self.project, self.environ, "worker"))
+        elif self.supervisor is None or not self.supervisor.alive:
+            await self.start()
+
+    def _dying(self, part: str, port: int, moment: str, count: int, clock: Path | None) -> list[str]:
+        more = [str(clock)] if clock else []
+        return [*MORTAL, part, str(self.project), str(port), moment, str(count), *more]
+
+    async def died(self) -> None:
+        await self._mortal[-1].exited()
+        self._mortal = [one for one in self._mortal if one.alive]
+
+    async def kill(self, pid: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        for one in self.receivers.values():
+            if one.pid == pid:
+                await one.exited()
+        await asyncio.sleep(0.05)
+        await self.start()
+
+    async def stop(self) -> list[int]:
+        ours = [*self.receivers.values(), *self._mortal, *([self.supervisor] if self.supervisor else [])]
+        alive = [one for one in dict.fromkeys(ours) if one.alive]
+        for one in alive:
+            one.process.terminate()
+        self._mortal = []
+        return [await one.exited() for one in alive]
+
+    def abort(self) -> None:
+        workers = self.pids("worker")
+        for one in (*self.receivers.values(), *self._mortal, *([self.supervisor] if self.supervisor else [])):
+            one.abort()
+        for pid in workers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._servers.close()
+
+
+def processes_of(system: Any) -> list[int]:
+    """All of its processes that run now."""
+    return [pid for kind in system.kinds for pid in system.pids(kind)]

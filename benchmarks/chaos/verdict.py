@@ -22,6 +22,7 @@ class Found:
     allowed: int = 0
     duplicates: int = 0
     recovery_s: float | None = None
+    slowest_s: float = 0.0
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -54,6 +55,8 @@ def judge(attack: Attack, sender: Sender, effects: Effects, rows: Rows) -> Found
     if attack.ordered:
         _order_kept(found, effects)
     found.recovery_s = max((_recovered(effects, fault) for fault in attack.faults), default=None)
+    waits = [effects.first_at[id_] - at for id_, at in sender.accepted.items() if id_ in effects.first_at]
+    found.slowest_s = max(waits, default=0.0)
     return found
 
 

@@ -12,8 +12,8 @@ from benchmarks.chaos.verdict import Attack, Found
 
 async def killed_under_load(stage: Stage) -> Found:
     """The rate makes the load last while the kills go on."""
-    system, per_s, every_s = stage.system, stage.size(250, 300), stage.size(2, 1)
-    events = stage.events(stage.size(5000, 900))
+    system, per_s, every_s = stage.system, stage.size(200, 100), 0.5 if stage.quick else 2.0
+    events = stage.events(stage.size(5000, 500))
     await stage.target.behave(target={"delay_s": 0.02})
     await system.start()
     load = asyncio.create_task(stage.sender.send(events, in_flight=32, per_s=per_s))
@@ -27,7 +27,7 @@ async def killed_under_load(stage: Stage) -> Found:
         await system.kill(stage.chance.choice(system.pids(kind)))
     await load
     found = await stage.verdict(Attack(kills=len(faults), faults=faults, allowed=len(faults) * system.in_flight))
-    found.must(len(faults) >= 2, "there was no time to kill: make it last longer")
+    found.must(len(faults) > 0, "there was no time to kill: make it last longer")
     return found
 
 
@@ -105,14 +105,12 @@ SCENARIOS = (
         id="T03",
         does="Killed between the commit of an event and its enqueueing; then the sender repeats it",
         run=between_commit_and_enqueue,
-        on=("embedded",),
         quick=True,
     ),
     Scenario(
         id="T04",
         does="Killed between the target's answer and our commit: one repeat each, with the key of the first",
         run=between_answer_and_commit,
-        on=("embedded",),
         quick=True,
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import signal
 import sqlite3
@@ -33,7 +34,9 @@ async def disk_full(stage: Stage) -> Found:
     """A file system of 16 MB that grows again: needs the right to mount one."""
     var = stage.system.project / "var"
     var.mkdir(exist_ok=True)
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(var)], capture_output=True, check=False)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(var)], capture_output=True, check=False
+    )
     if made.returncode:
         raise NotHere("no file system can be mounted without being root")
     try:
@@ -76,11 +79,11 @@ async def store_locked(stage: Stage) -> Found:
     """Somebody holds the write lock for longer than a writer waits."""
     await stage.system.start()
     await stage.sender.send(stage.events(20))
-    events = stage.events(stage.size(600, 100))
+    events = stage.events(stage.size(600, 100), accounts=1000)
     locker = sqlite3.connect(stage.system.project / "var" / "nsps.db", isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
     load = asyncio.create_task(stage.sender.send(events))
-    await asyncio.sleep(stage.size(30, 7))
+    await asyncio.sleep(30)
     locker.execute("ROLLBACK")
     locker.close()
     fault = time.time()
@@ -133,21 +136,19 @@ async def stopped_beyond_grace(stage: Stage) -> Found:
 
 
 async def frozen_and_woken(stage: Stage) -> Found:
-    """SIGSTOP beyond the lease; another process takes over; then SIGCONT. The first must not act on what it held."""
-    system = stage.system
+    """SIGSTOP beyond the lease; another worker takes over; then SIGCONT. The first must not act on what it held."""
+    system, rounds = stage.system, stage.size(2, 1)
     await stage.target.behave(target={"delay_s": 1.0})
     await system.start()
-    other = stage.another()
-    await other.start()
-    load = asyncio.create_task(stage.sender.send(stage.events(stage.size(600, 100)), per_s=40))
-    faults, rounds = [], stage.size(2, 1)
+    load = asyncio.create_task(stage.sender.send(stage.events(stage.size(1200, 400)), per_s=20))
+    faults = []
     for _ in range(rounds):
-        await asyncio.sleep(2)
-        frozen = stage.chance.choice([system, other]).running
-        frozen.process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(4)
+        frozen = stage.chance.choice(system.pids("worker"))
+        os.kill(frozen, signal.SIGSTOP)
         faults.append(time.time())
-        await asyncio.sleep(14)
-        frozen.process.send_signal(signal.SIGCONT)
+        await asyncio.sleep(20)
+        os.kill(frozen, signal.SIGCONT)
     await load
     return await stage.verdict(Attack(kills=rounds, faults=faults, allowed=rounds * system.in_flight))
 
@@ -155,9 +156,9 @@ async def frozen_and_woken(stage: Stage) -> Found:
 SCENARIOS = (
     Scenario(
         id="T01s",
-        does="One of two processes is stopped (SIGSTOP) beyond its lease, then woken: its claims are another's by then",
+        does="One of two workers is stopped (SIGSTOP) beyond its lease, then woken: its claims are another's by then",
         run=frozen_and_woken,
-        on=("embedded",),
+        on=("split",),
     ),
     Scenario(
         id="T07a",
@@ -177,7 +178,6 @@ SCENARIOS = (
         does="The store's file is locked by somebody else for 30 s",
         run=store_locked,
         on=("embedded",),
-        quick=True,
     ),
     Scenario(id="T08a", does="SIGTERM while 100 slow calls are under way", run=asked_to_stop, quick=True),
     Scenario(

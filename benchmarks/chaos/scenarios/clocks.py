@@ -1,0 +1,71 @@
+"""Time that misbehaves: steps of the clock under load, and a month in a moment."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from benchmarks.chaos.scenario import Scenario
+from benchmarks.chaos.stage import Stage
+from benchmarks.chaos.verdict import Attack, Found
+
+
+async def clock_steps(stage: Stage) -> Found:
+    """The process's clock jumps an hour ahead, back, an hour behind and right again while calls are retried."""
+    file = stage.folder / "clock"
+    _set(file, "0")
+    await stage.target.behave(target={"share_503": 0.3})
+    await stage.system.start_mortal("never", clocks=[file])
+    steps, each_s = ("3600", "0", "-3600", "0"), stage.size(6, 2)
+    load = asyncio.create_task(stage.sender.send(stage.events(stage.size(3000, 600)), per_s=100))
+    faults = []
+    for step in steps:
+        await asyncio.sleep(each_s)
+        _set(file, step)
+        faults.append(time.time())
+    await load
+    await stage.target.behave()
+    found = await stage.verdict(Attack(faults=faults, ordered=False), within_s=60)
+    asked = stage.target.effects().asked
+    found.notes.append(f"at most {max(asked.values())} requests for one event")
+    found.must(max(asked.values()) < 30, f"a storm: {max(asked.values())} requests for one event")
+    return found
+
+
+async def skewed_processes(stage: Stage) -> Found:
+    """Half of the receivers and workers are ten minutes ahead, half ten minutes behind."""
+    ahead, behind = stage.folder / "ahead", stage.folder / "behind"
+    _set(ahead, "600")
+    _set(behind, "-600")
+    await stage.target.behave(target={"share_503": 0.2})
+    await stage.system.start_mortal("never", clocks=[ahead, behind])
+    begun = time.time()
+    await stage.sender.send(stage.events(stage.size(3000, 300)), per_s=100)
+    found = await stage.verdict(Attack(faults=[begun]))
+    asked = stage.target.effects().asked
+    found.notes.append(f"at most {max(asked.values())} requests for one event")
+    found.must(max(asked.values()) < 30, f"a storm: {max(asked.values())} requests for one event")
+    return found
+
+
+def _set(file: Path, seconds: str) -> None:
+    """At once, so that nobody reads half of it."""
+    new = file.with_suffix(".new")
+    new.write_text(seconds)
+    new.replace(file)
+
+
+SCENARIOS = (
+    Scenario(
+        id="T15a",
+        does="The clock steps an hour ahead, back, an hour behind and right again under load",
+        run=clock_steps,
+    ),
+    Scenario(
+        id="T15b",
+        does="Half of the receivers and workers have a clock ten minutes ahead, half ten minutes behind",
+        run=skewed_processes,
+        on=("split",),
+    ),
+)

@@ -1,0 +1,77 @@
+"""What people do while events flow: pause and resume, take a pipeline away and bring it back, change files."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from benchmarks.chaos.project import STRICT, pipeline
+from benchmarks.chaos.scenario import Scenario
+from benchmarks.chaos.stage import Stage, until
+from benchmarks.chaos.verdict import Attack, Found
+
+
+async def maintenance(stage: Stage) -> Found:
+    """Paused and resumed under load, by turns everything and one pipeline."""
+    rounds, pause_s = stage.size(5, 1), stage.size(5, 2)
+    await stage.system.start()
+    load = asyncio.create_task(stage.sender.send(stage.events(stage.size(4000, 400)), per_s=100))
+    leaks, faults = 0, []
+    for round_ in range(rounds):
+        await asyncio.sleep(1)
+        scope = ["--pipeline", "main"] if round_ % 2 else []
+        await stage.nsps("pause", *scope, "--reason", "maintenance")
+        await asyncio.sleep(1.5)  # every process asks once a second what is held
+        quiet_from = stage.target.lines()
+        await asyncio.sleep(pause_s)
+        leaks += stage.target.lines() - quiet_from
+        await stage.nsps("resume", *scope)
+        faults.append(time.time())
+    await load
+    found = await stage.verdict(Attack(faults=faults))
+    found.notes.append(f"{rounds} pauses, {leaks} calls during them")
+    found.must(leaks == 0, f"{leaks} calls were made while it was paused")
+    return found
+
+
+async def pipeline_taken_away(stage: Stage) -> Found:
+    """Events wait; the process starts again without their pipeline, works on others, and gets it back."""
+    project, count = stage.system.project, stage.size(500, 60)
+    file = project / "pipelines" / "main.yaml"
+    await stage.target.behave(target={"status": 503})
+    await stage.system.start()
+    await stage.sender.send(stage.events(count, accounts=100_000))
+    await stage.system.stop()
+    file.unlink()
+    await stage.target.behave()
+    await stage.system.start()
+    await stage.sender.send(stage.events(count, accounts=100_000, pipeline="free"))
+    await until(lambda: len(stage.target.effects().first_at) == count, "the other pipeline's events are stuck")
+    before = stage.target.lines()
+    await asyncio.sleep(stage.size(10, 2))
+    waiting = stage.rows().by_pipeline["main", "waiting"]
+    shown = await stage.nsps("status")
+    await stage.system.stop()
+    file.write_text(pipeline("main", STRICT))
+    fault = time.time()
+    await stage.system.start()
+    found = await stage.verdict(Attack(faults=[fault]))
+    found.notes.append(f"{waiting} waited meanwhile")
+    found.must(waiting == count, f"{waiting} of {count} kept waiting")
+    found.must(stage.target.lines() - before >= count and "main" in shown, "what waited was not shown by nsps status")
+    return found
+
+
+SCENARIOS = (
+    Scenario(
+        id="T21",
+        does="Paused and resumed again and again under load: nothing is sent meanwhile, all in order afterwards",
+        run=maintenance,
+        quick=True,
+    ),
+    Scenario(
+        id="T22",
+        does="A pipeline is taken away while events wait for it: they keep waiting, visibly, until it is back",
+        run=pipeline_taken_away,
+    ),
+)
