@@ -46,7 +46,9 @@ async def assemble(
     """The parts, not yet started, over the catalog's store. Raises StoreUnavailable, SchemaMismatch, WrongUse."""
     queue = open_queue(catalog.settings.queue, catalog.settings.instance)
     try:
-        store = await Store.open(catalog.settings.store, project=catalog.project, clock=clock)
+        store = await Store.open(
+            catalog.settings.store, project=catalog.project, clock=clock, instance=catalog.settings.instance
+        )
     except BaseException:
         await queue.close()
         raise

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import structlog
 
+from engine.catalog import Catalog
 from engine.clock import SystemClock
 from engine.command import ending_well
 from engine.run import GRACE_S, opened, work_command
@@ -40,7 +41,7 @@ def supervise_command(project: Path, environ: Mapping[str, str], processes: int)
     Raises ConfigurationRefused, WrongUse, StoreUnavailable or SchemaMismatch, once, when they could not start.
     """
     catalog, masker = opened(project, environ, shared_by="nsps worker")
-    asyncio.run(_try_store(catalog.settings.store, catalog.project))
+    asyncio.run(_try_store(catalog))
     told = f"{processes} worker process{'es' if processes != 1 else ''}"
     for line in summary_lines(catalog, masker, "worker", told):
         say(line)
@@ -49,8 +50,9 @@ def supervise_command(project: Path, environ: Mapping[str, str], processes: int)
     return asyncio.run(Supervisor(lambda: spawn.Process(target=worker_process, args=(str(project),)), processes).run())
 
 
-async def _try_store(url: str, project: Path) -> None:
-    store = await Store.open(url, project=project, clock=SystemClock())
+async def _try_store(catalog: Catalog) -> None:
+    settings = catalog.settings
+    store = await Store.open(settings.store, project=catalog.project, clock=SystemClock(), instance=settings.instance)
     await store.close()
 
 

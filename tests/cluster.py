@@ -1,14 +1,15 @@
-"""Receivers and workers as real processes over one store and one real Valkey, beside the target they deliver to."""
+"""`nsps serve` and `nsps worker` as real processes over real servers, beside the target they deliver to."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -16,7 +17,7 @@ import httpx2
 from tests.redis_server import RedisServer, redis_running
 from tests.target import NSPS, SECRETS, Target, target_running, write_project
 
-CHILD = Path(__file__).with_name("part_child.py")
+NSPS_COMMAND = Path(sys.executable).with_name("nsps")
 ANSWERED_WITHIN_S = 2.0
 
 UNORDERED = """\
@@ -40,17 +41,23 @@ class Part:
     def log(self) -> str:
         return self._log.read_text()
 
-    def kill(self) -> None:
-        self.process.kill()
+    @property
+    def pids(self) -> list[int]:
+        """The worker processes it ever started, oldest first."""
+        return [int(pid) for pid in re.findall(r'"owner":"\w+-(\d+)-', self.log)]
 
     async def terminate(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return await asyncio.wait_for(self.process.wait(), 40)
 
     async def end(self) -> None:
+        """The hard way; workers notice that their supervisor is gone."""
         if self.process.returncode is None:
             self.process.kill()
         await self.process.wait()
+        for pid in self.pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 class Cluster:
@@ -59,33 +66,38 @@ class Cluster:
     def __init__(self, folder: Path, instance: str, environ: dict[str, str], target: Target) -> None:
         nsps = NSPS.replace("instance: test", f"instance: {instance}") + "queue: ${NSPS_QUEUE}\n"
         self.project = write_project(folder / instance, nsps, UNORDERED)
+        self.instance = instance
         self.target = target
         self.accepted: set[str] = set()
         self.url = ""
-        self._environ = {**os.environ, **SECRETS, **environ}
+        self.environ = {**os.environ, **SECRETS, **environ}
         self._parts: list[Part] = []
         self._client = httpx2.AsyncClient(timeout=ANSWERED_WITHIN_S)
+
+    async def start(self, workers: int = 1) -> tuple[Part, Part]:
+        """A receiver and so many worker processes, ready."""
+        return await asyncio.gather(self.receiver(), self.worker(workers))
 
     async def receiver(self) -> Part:
         """A receiver that is ready; `post` goes to the last one."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        part = await self._start("receiver", str(port))
+        part = await self._start("serve", "--port", str(port))
         self.url = f"http://127.0.0.1:{port}"
         await until(self._ready, lambda: f"it did not start: {part.log[-2000:]}")
         return part
 
-    async def worker(self) -> Part:
-        """A worker that delivers."""
-        part = await self._start("worker")
-        await until(lambda: '"delivers"' in part.log, lambda: f"it did not start: {part.log[-2000:]}")
+    async def worker(self, processes: int = 1) -> Part:
+        """A supervisor whose workers deliver."""
+        part = await self._start("worker", "--processes", str(processes))
+        await until(lambda: len(part.pids) == processes, lambda: f"it did not start: {part.log[-2000:]}")
         return part
 
     async def _start(self, *words: str) -> Part:
         log = self.project / f"{words[0]}-{len(self._parts)}.log"
         with log.open("ab") as out:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, str(CHILD), str(self.project), *words, env=self._environ, stdout=out, stderr=out
+                str(NSPS_COMMAND), *words, cwd=self.project, env=self.environ, stdout=out, stderr=out
             )
         self._parts.append(Part(process, log))
         return self._parts[-1]
@@ -146,7 +158,7 @@ async def until(holds: Callable[[], object], otherwise: Callable[[], str], withi
 
 
 @asynccontextmanager
-async def cluster(folder: Path, store: str, server: RedisServer, instance: str = "acme") -> AsyncIterator[Cluster]:
+async def cluster(folder: Path, store: str, server: RedisServer, instance: str) -> AsyncIterator[Cluster]:
     """A system without processes yet, and its target."""
     async with target_running() as (target, url):
         environ = {"TARGET_URL": url, "NSPS_STORE": store, "NSPS_QUEUE": server.url}

@@ -102,7 +102,7 @@ async def _store(project: Path, catalog: Catalog) -> list[Finding]:
     url = catalog.settings.store
     shown = url if "@" not in url else f"{url.split('://', 1)[0]}://…@{url.rsplit('@', 1)[1]}"
     try:
-        store = await Store.open(url, project=project, clock=SystemClock())
+        store = await Store.open(url, project=project, clock=SystemClock(), instance=catalog.settings.instance)
         await store.close()
     except NspsError as error:
         return [Finding(standing="must", what=f"the store {shown} cannot be used: {error}")]

@@ -115,7 +115,8 @@ async def migrate(project: Path, environ: Environ) -> None:
     loaded = load_project(project, environ, placeholders=True)
     if loaded.catalog is None:
         raise WrongUse("the configuration has errors; nsps validate shows them")
-    version = await migrate_store(loaded.catalog.settings.store, project=project)
+    settings = loaded.catalog.settings
+    version = await migrate_store(settings.store, project=project, instance=settings.instance)
     say(f"the store's schema is version {version}, the one this version works with")
 
 

@@ -68,8 +68,8 @@ async def open_desk(project: Path, environ: Mapping[str, str]) -> AsyncIterator[
     loaded = load_project(project, environ, placeholders=True)
     if loaded.catalog is None:
         raise ConfigurationRefused(loaded.problems, loaded.texts)
-    clock = SystemClock()
-    store = await Store.open(loaded.catalog.settings.store, project=project, clock=clock)
+    clock, settings = SystemClock(), loaded.catalog.settings
+    store = await Store.open(settings.store, project=project, clock=clock, instance=settings.instance)
     try:
         yield Desk(store=store, catalog=loaded.catalog, clock=clock, masker=Masker(loaded.catalog.secrets))
     finally:
