@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import time
 from typing import Any, Literal
 
 from engine.auth import Auth, NoAuth
@@ -129,6 +130,20 @@ class Breaker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A time of the week at which the system is not called, by the wall clock of its zone. `days` are those it begins on.
+
+    `to` not after `from_`: it ends on the next day.
+    """
+
+    days: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    from_: time
+    to: time
+    zone: str = "UTC"
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
     """Files in PEM form; paths relative to the project."""
 
@@ -155,6 +170,7 @@ class Connector:
     timeout_s: float = 30.0
     limits: Limits = Limits()
     breaker: Breaker | None = None
+    windows: tuple[Window, ...] = ()
     headers: Mapping[str, TextTemplate] = field(default_factory=dict)
     tls: Tls = Tls()
     proxy: str | None = field(default=None, repr=False)

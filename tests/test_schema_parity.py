@@ -79,6 +79,7 @@ PAIRS: list[tuple[type, str, str, set[str], set[str]]] = [
     (connector.Connector, "connector", "", {"connector", "verdicts", "reply"}, {"name"}),
     (connector.Limits, "connector", "limits", set(), set()),
     (connector.Breaker, "connector", "breaker", set(), set()),
+    (connector.Window, "connector", "$window", set(), set()),
     (connector.Tls, "connector", "tls", set(), set()),
     (connector.VerdictRule, "connector", "$verdict_rule", set(), set()),
     (connector.RequestTemplate, "connector", "$request", set(), set()),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from engine.connector import Breaker, Connector, Enrichment, Limits, Operation, Tls, VerdictRule
 from engine.loading.build_auth import build_auth
 from engine.loading.build_operation import build_operation, build_verdicts, reply_kind
+from engine.loading.build_windows import build_windows
 from engine.loading.draft import CallSite, Draft, Where, flag, members, text, whole
 from engine.loading.durations import duration_s, rate_per_s, size_bytes
 from engine.loading.node import Node
@@ -26,6 +27,7 @@ def build_connector(draft: Draft, root: Node, name: str) -> Connector:
         timeout_s=draft.quantity(root.get("timeout"), duration_s, 30.0),
         limits=_limits(draft, root.get("limits")),
         breaker=_breaker(draft, root.get("breaker")),
+        windows=build_windows(draft, root.get("windows")),
         headers=draft.templates(root.get("headers"), Where("request"), "header"),
         tls=_tls(root.get("tls")),
         proxy=text(root.get("proxy")) or None,

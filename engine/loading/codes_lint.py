@@ -91,6 +91,16 @@ _ALL = (
         right="HSS_TIMEOUT=30s",
     ),
     Code(
+        code="NSPS232",
+        title="a window that cannot be",
+        explanation=(
+            "`windows:` says when a system is not called: `from` and `to` are HH:MM on the wall clock of `zone`, a name of the "
+            "IANA time zone database. A `to` before `from` is on the next day; the whole day is 00:00 to 24:00."
+        ),
+        wrong="windows: [{from: 2am, to: 2am, zone: Kiev}]",
+        right='windows: [{from: "02:00", to: "04:00", zone: Europe/Kyiv}]',
+    ),
+    Code(
         code="NSPS233",
         title="a test names what is not there",
         explanation=(

@@ -157,7 +157,7 @@ class Mismatch:
             message = f"transport `{node.value}` comes later; this version has {listed(choices)}"
             note = "where the system has an HTTP API, write:  transport: http"
             return self._problem("NSPS111", message, node, notes=(note,))
-        key = str(failure.path[-1]) if failure.path else ""
+        key = next((step for step in reversed(failure.path) if isinstance(step, str)), "")
         words = [str(choice) for choice in choices]
         notes = (*did_you_mean(str(node.value), words), f"one of: {', '.join(words)}")
         return self._problem("NSPS107", f"{shown(node)} is no choice for `{key}`", node, notes=notes)
