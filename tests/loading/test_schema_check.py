@@ -51,7 +51,7 @@ def test_an_unknown_field_is_shown_with_all_that_is_allowed() -> None:
     )
     assert problem.notes[-1] == (
         "fields allowed here: auth, base_url, breaker, config, connector, description, enrichments, headers, limits, "
-        "max_reply, operations, probe, proxy, reply, timeout, tls, transport, verdicts, windows, windows"
+        "max_reply, operations, probe, proxy, reply, timeout, tls, transport, verdicts, windows"
     )
 
 
