@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,15 +12,19 @@ from engine.command import ending_well, print_json, print_lines, run_async
 from engine.command_options import (
     HERE,
     ConnectorOption,
+    EventArgument,
     FormatOption,
     HostOption,
+    LimitOption,
     PipelineOption,
     PortOption,
     ProjectOption,
     SinceOption,
+    StateOption,
+    VersionOption,
 )
 from engine.command_refused import refused_app
-from engine.terminal import say
+from engine.terminal import coloured, say
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -31,15 +34,15 @@ commands = typer.Typer(
 )
 
 
-def coloured() -> bool:
-    """Whether standard output is a terminal that wants colours."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+@commands.callback()
+def nsps(version: VersionOption = False) -> None:
+    """Every command's own help: nsps COMMAND --help."""
 
 
 @commands.command()
 def validate(
     paths: Annotated[list[Path] | None, typer.Argument(help="Report on these files or folders only.")] = None,
-    form: Annotated[str, typer.Option("--format", help="text, json, github, sarif or junit.")] = "text",
+    form: Annotated[Literal["text", "json", "github", "sarif", "junit"], typer.Option("--format")] = "text",
     strict: Annotated[bool, typer.Option("--strict", help="Warnings refuse, too.")] = False,
     project: ProjectOption = HERE,
 ) -> None:
@@ -131,14 +134,12 @@ def events(
     find: Annotated[
         str | None, typer.Argument(help="An event id, i_event, i_account, or a search key such as an IMSI.")
     ] = None,
-    state: Annotated[
-        str | None, typer.Option("--state", help="waiting, running, delivered, skipped, superseded, failed, unrouted.")
-    ] = None,
+    state: StateOption = None,
     pipeline: PipelineOption = None,
     event_type: Annotated[str | None, typer.Option("--type", help="Only this event type.")] = None,
     since: SinceOption = None,
     before: Annotated[str | None, typer.Option("--before", help="The last event id of the page before.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 50,
+    limit: LimitOption = 50,
     form: FormatOption = "text",
     project: ProjectOption = HERE,
 ) -> None:
@@ -152,7 +153,7 @@ def events(
 
 @commands.command()
 def show(
-    event: Annotated[str, typer.Argument(help="An event id (or its beginning), an i_event, or a delivery's number.")],
+    event: EventArgument,
     full: Annotated[bool, typer.Option("--full", help="Bodies and pb_data, too.")] = False,
     form: FormatOption = "text",
     project: ProjectOption = HERE,
@@ -165,7 +166,7 @@ def show(
 
 @commands.command()
 def why(
-    event: Annotated[str, typer.Argument(help="An event id (or its beginning), an i_event, or a delivery's number.")],
+    event: EventArgument,
     form: FormatOption = "text",
     project: ProjectOption = HERE,
 ) -> None:
@@ -259,6 +260,14 @@ def explain(code: Annotated[str, typer.Argument(help="Such as NSPS104.")]) -> No
     from engine.authoring.explain import explain as explain_code
 
     say(explain_code(code))
+
+
+@commands.command()
+def audit(since: SinceOption = None, form: FormatOption = "text", project: ProjectOption = HERE) -> None:
+    """The ledger: every request, event and delivery accounted for. Exit 1 on a gap."""
+    from engine.management import commands as desk
+
+    raise typer.Exit(run_async(desk.audit(project, os.environ, since, form)))
 
 
 @commands.command()

@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+from engine.terminal import say
 
 ProjectOption = Annotated[
     Path, typer.Option("--project", "-C", envvar="NSPS_PROJECT", help="The project folder.", show_default="this folder")
 ]
-FormatOption = Annotated[str, typer.Option("--format", help="text, or json for programs.")]
+FormatOption = Annotated[Literal["text", "json"], typer.Option("--format", help="json for programs.")]
+StateOption = Annotated[
+    Literal["waiting", "running", "delivered", "skipped", "superseded", "failed", "unrouted"] | None,
+    typer.Option("--state", help="Only these; those being tried again are waiting."),
+]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many, at most.")]
 PipelineOption = Annotated[str | None, typer.Option("--pipeline", "-p", help="Only this pipeline.")]
 ConnectorOption = Annotated[str | None, typer.Option("--connector", "-c", help="Only this connector.")]
 HostOption = Annotated[str, typer.Option("--host", help="The address to listen at.")]
-PortOption = Annotated[int, typer.Option("--port", envvar="PORT", help="The port to listen at.")]
+PortOption = Annotated[int, typer.Option("--port", envvar="PORT", min=0, max=65535, help="The port to listen at.")]
 SinceOption = Annotated[str | None, typer.Option("--since", help="A duration such as 2h, or an instant.")]
+EventArgument = Annotated[
+    str, typer.Argument(help="An event id (or its beginning), an i_event, or a delivery's number.")
+]
 HERE = Path()
+
+
+def tell_version(asked: bool) -> None:
+    """Prints the version and ends, when asked to."""
+    if asked:
+        from importlib.metadata import version
+
+        say(f"nsps {version('nsps')}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[bool, typer.Option("--version", help="Print the version.", callback=tell_version)]

@@ -93,6 +93,14 @@ class Cluster:
         await until(lambda: len(part.pids) == processes, lambda: f"it did not start: {part.log[-2000:]}")
         return part
 
+    async def says(self, *words: str) -> tuple[int, str]:
+        """The exit code of a command, and its last line."""
+        process = await asyncio.create_subprocess_exec(
+            str(NSPS_COMMAND), *words, cwd=self.project, env=self.environ, stdout=asyncio.subprocess.PIPE
+        )
+        told, _ = await process.communicate()
+        return process.returncode or 0, told.decode().rstrip().rpartition("\n")[2]
+
     async def _start(self, *words: str) -> Part:
         log = self.project / f"{words[0]}-{len(self._parts)}.log"
         with log.open("ab") as out:

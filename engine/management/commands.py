@@ -107,6 +107,16 @@ async def admit(project: Path, environ: Environ, refusal_id: int) -> None:
         say(await admit_refusal(desk, refusal_id))
 
 
+async def audit(project: Path, environ: Environ, since: str | None, form: str) -> int:
+    """The ledger; 1 when it has a gap."""
+    from engine.management.audit import audit as audit_store
+
+    async with open_desk(project, environ) as desk:
+        found = await audit_store(desk.store, parse_since(since, desk.now()))
+    print_json(found.as_json()) if form == "json" else print_lines(found.lines())
+    return int(bool(found.gaps))
+
+
 async def migrate(project: Path, environ: Environ) -> None:
     """Brings the store's schema to this version."""
     from engine.loading.load import load_project
