@@ -1,0 +1,354 @@
+"""The whole delivery, in any order of what can happen to it, against what must always hold.
+
+Real store, worker, sweep, journey and exchange, several processes' worth, on a virtual clock; the external system is played.
+`NSPS_THOROUGH=1` tries many more orders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from sqlalchemy import select
+
+from engine.catalog import Catalog
+from engine.errors import WrongUse
+from engine.event import Event
+from engine.management.audit import audit
+from engine.management.replay import Replay, replay
+from engine.storage.protocol import Hold
+from engine.storage.tables import deliveries, history
+from tests.model.fleet import CONNECTOR, Fleet, Host, Sent, event, load, pipeline
+
+T = TypeVar("T")
+PIPELINES = {
+    "strict": pipeline("strict", "*/*", "strict"),
+    "latest": pipeline("latest", "Both/*", "latest"),
+    "plain": pipeline("plain", "Plain/*"),
+}
+ENDED = {"delivered", "skipped", "superseded", "failed"}
+ANSWERS = st.sampled_from([200, 200, 503, 429, 400, "timeout", "lost", "connect"])
+
+
+def catalogs() -> list[Catalog]:
+    """All of it; a pipeline less; another connector."""
+    folder = Path(tempfile.mkdtemp())
+    without = {name: text for name, text in PIPELINES.items() if name != "plain"}
+    other = CONNECTOR.replace("operations:", "timeout: 6s\noperations:", 1)
+    return [
+        load(folder / "all", PIPELINES),
+        load(folder / "less", without),
+        load(folder / "other", PIPELINES, other),
+    ]
+
+
+CATALOGS = catalogs()
+
+
+@dataclass
+class Row:
+    """A delivery as the store has it."""
+
+    id: int
+    i_event: str
+    pipeline: str
+    lane: str | None
+    mode: str
+    position: tuple[int, int, int]
+    state: str
+    superseded_by: int | None
+    replay_of: int | None
+
+
+@dataclass
+class World:
+    """What was done to the system, and what the external system decides next."""
+
+    fleet: Fleet
+    accepted: dict[int, Event] = field(default_factory=dict)
+    answers: list[Any] = field(default_factory=list)
+    hanging: str = ""  # `before` or `after` the effect: the next request is never answered
+    hung: asyncio.Event = field(default_factory=asyncio.Event)
+    effects: list[Sent] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)  # what broke a rule in the middle of a step
+    excused: Counter[str] = field(default_factory=Counter)  # repeats the world is to blame for, by idempotency key
+
+    async def answer(self, sent: Sent) -> Any:
+        """Takes the request, or not, and answers, or not."""
+        self.look_at_lane(sent)
+        if self.hanging:
+            how, self.hanging = self.hanging, ""
+            if how == "after":
+                self.effects.append(sent)
+                self.excused[sent.idempotency_key] += 1
+            self.hung.set()
+            await asyncio.Event().wait()
+        said = self.answers.pop(0) if self.answers else 200
+        if said == 200 or said in ("timeout", "lost"):  # taken, though we may never hear of it
+            self.effects.append(sent)
+            if said != 200:
+                self.excused[sent.idempotency_key] += 1
+        return said
+
+    def look_at_lane(self, sent: Sent) -> None:
+        """At the moment a request leaves, nobody of its lane has the right to be before it."""
+        rows = self.rows()
+        running = [
+            r for r in rows if r.state == "running" and (r.pipeline, r.i_event) == (sent.pipeline, str(sent.i_event))
+        ]
+        if not running:
+            self.told.append(f"{sent} was sent though nobody runs it")
+        for mine in running:
+            if mine.lane is None:
+                continue
+            lane = [r for r in rows if r.lane == mine.lane and r.id != mine.id]
+            if any(r.state == "running" for r in lane):
+                self.told.append(f"two run in {mine.lane}")
+            waiting = [r for r in lane if r.state == "waiting"]
+            if mine.mode == "strict" and any(r.position < mine.position for r in waiting):
+                self.told.append(f"{mine} is sent before {waiting}")
+            if mine.mode == "latest" and any(r.position < mine.position for r in waiting):
+                self.told.append(f"{mine} leaves older ones waiting: {waiting}")
+
+    def rows(self) -> list[Row]:
+        """All deliveries there ever were."""
+        engine = self.fleet.store._connections._engine  # type: ignore[attr-defined]
+        found: list[Row] = []
+        with engine.connect() as connection:
+            for table in (deliveries, history):
+                c = table.c
+                over = c.superseded_by if table is history else None
+                for row in connection.execute(select(table)):
+                    found.append(self._row(row, row.superseded_by if over is not None else None))
+        return sorted(found, key=lambda one: one.id)
+
+    def _row(self, row: Any, superseded_by: int | None) -> Row:
+        return Row(
+            id=row.id,
+            i_event=self.numbers[row.event_seq],
+            pipeline=row.pipeline,
+            lane=row.lane,
+            mode=row.mode,
+            position=(row.pos_time, row.pos_event, row.id),
+            state=row.state,
+            superseded_by=superseded_by,
+            replay_of=row.replay_of,
+        )
+
+    @property
+    def numbers(self) -> dict[int, str]:
+        """i_event by number of arrival: one by one, as the model sends them."""
+        return {seq: str(number) for seq, number in enumerate(self.accepted, 1)}
+
+
+class DeliveryMachine(RuleBasedStateMachine):
+    """Everything that can happen, one after another."""
+
+    @initialize(hosts=st.integers(1, 3))
+    def begin(self, hosts: int) -> None:
+        self.runner = asyncio.Runner()
+        self.fleet = self.run(Fleet.open(CATALOGS[0], hosts))
+        self.world = World(self.fleet)
+        self.fleet.answers = self.world.answer
+        self.replays: Counter[tuple[str, str]] = Counter()
+        self.paused: set[str] = set()
+
+    def run(self, job: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(job)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "fleet"):
+            return
+        try:
+            self.run(self.heal())
+            self.everything_ended()
+        finally:
+            self.run(self.fleet.close())
+            self.runner.close()
+
+    # --- what happens -------------------------------------------------------------------------------------------------
+
+    @rule(kind=st.sampled_from(["Strict/A", "Both/A", "Plain/A"]), account=st.integers(1, 2), ago=st.integers(0, 3))
+    def receive(self, kind: str, account: int, ago: int) -> None:
+        number = len(self.world.accepted) + 1
+        at = self.fleet.clock.now()
+        said = at.replace(second=max(0, at.second - ago)).strftime("%Y-%m-%d %H:%M:%S")
+        one = event(number, kind, account, at, event_time=said)
+        self.world.accepted[number] = one
+        assert self.run(self.taken(one)).new
+
+    @rule(chosen=st.integers(0, 50))
+    def duplicate(self, chosen: int) -> None:
+        if self.world.accepted:
+            number = 1 + chosen % len(self.world.accepted)
+            accepted = self.run(self.taken(self.world.accepted[number]))
+            assert not accepted.new and accepted.delivery_ids == ()
+
+    async def taken(self, one: Event) -> Any:
+        accepted = await self.fleet.receive(one)
+        await self.fleet.idle()
+        return accepted
+
+    @rule(answers=st.lists(ANSWERS, min_size=1, max_size=4))
+    def the_system_will_answer(self, answers: list[Any]) -> None:
+        self.world.answers = answers
+
+    @rule(seconds=st.sampled_from([1, 3, 6, 30, 70, 600]))
+    def time_passes(self, seconds: int) -> None:
+        self.run(self.fleet.later(seconds))
+
+    @rule(seconds=st.sampled_from([-20, -3, 3600]))
+    def the_clock_steps(self, seconds: int) -> None:
+        self.run(self.fleet.later(seconds))
+
+    @rule(chosen=st.integers(0, 2), how=st.sampled_from(["before", "after"]))
+    def crash_in_flight(self, chosen: int, how: str) -> None:
+        """A process is killed while its request is out, before or after the system took it."""
+        self.run(self.hang_and_kill(how))
+
+    async def hang_and_kill(self, how: str) -> None:
+        self.world.hanging, self.world.hung = how, asyncio.Event()
+        await self.fleet.later(6)
+        self.world.hanging = ""
+        if not self.world.hung.is_set():
+            return
+        victim = next(host for host in self.fleet.hosts if host.worker.running)
+        await self.replace(victim)
+
+    @rule(chosen=st.integers(0, 2))
+    def crash(self, chosen: int) -> None:
+        self.run(self.replace(self.fleet.hosts[chosen % len(self.fleet.hosts)]))
+
+    async def replace(self, victim: Host) -> None:
+        self.fleet.hosts.remove(victim)
+        await victim.kill()
+        fresh = await self.fleet.add()
+        fresh.use(self.fleet.catalog)
+
+    @rule(scope=st.sampled_from(["all", "pipeline:strict", "pipeline:latest", "connector:target"]))
+    def pause(self, scope: str) -> None:
+        hold = Hold(scope=scope, kind="paused", by="ann", reason="", at=self.fleet.clock.now())
+        self.run(self.fleet.store.set_hold(hold))
+        self.paused.add(scope)
+        self.run(self.fleet.look())
+
+    @rule()
+    def resume(self) -> None:
+        self.run(self.resume_all())
+
+    async def resume_all(self) -> None:
+        for scope in sorted(self.paused):
+            assert await self.fleet.store.lift(scope, self.fleet.clock.now())
+        self.paused.clear()
+        await self.fleet.look()
+
+    @rule(chosen=st.integers(0, 50))
+    def replay(self, chosen: int) -> None:
+        if not self.world.accepted:
+            return
+        number = str(1 + chosen % len(self.world.accepted))
+        latest = {row.pipeline: row for row in self.world.rows() if row.i_event == number}
+        asked = Replay(what=self.world.accepted[int(number)].id)
+        try:
+            self.run(replay(self.fleet.store, self.fleet.catalog, asked, self.fleet.clock.now()))
+        except WrongUse:
+            assert not any(row.state == "failed" for row in latest.values())
+            return
+        self.replays.update((row.pipeline, number) for row in latest.values() if row.state == "failed")
+
+    @rule(which=st.sampled_from(CATALOGS))
+    def reload(self, which: Catalog) -> None:
+        self.run(self.take(which))
+
+    async def take(self, catalog: Catalog) -> None:
+        known = set(self.fleet.catalog.pipelines)
+        self.fleet.catalog = catalog
+        for host in self.fleet.hosts:
+            host.use(catalog)
+        await self.fleet.store.wake(sorted(set(catalog.pipelines) - known), self.fleet.clock.now())
+        await self.fleet.look()
+
+    # --- what must hold -----------------------------------------------------------------------------------------------
+
+    @invariant()
+    def nothing_is_lost_and_all_is_accounted_for(self) -> None:
+        """I1 and I4."""
+        if not hasattr(self, "world"):
+            return
+        assert not self.world.told, self.world.told
+        effects = {(sent.pipeline, str(sent.i_event)) for sent in self.world.effects}
+        made = defaultdict(list)
+        for row in self.world.rows():
+            assert row.state in ENDED | {"waiting", "running"}
+            made[row.i_event].append(row)
+            if row.state == "delivered":
+                assert (row.pipeline, row.i_event) in effects, "delivered without an effect"
+        for number, one in self.world.accepted.items():
+            if not one.event_type.startswith("Plain"):
+                assert made[str(number)], "an event that was accepted is gone"
+        assert not self.run(audit(self.fleet.store)).gaps
+
+    @invariant()
+    def repeats_come_of_what_the_world_did_and_carry_the_same_key(self) -> None:
+        """I3: an effect twice only where a reply was lost or a process killed; another key only for a replay."""
+        if not hasattr(self, "world"):
+            return
+        for key, times in Counter(sent.idempotency_key for sent in self.world.effects).items():
+            assert times <= 1 + self.world.excused[key], f"{key} took effect {times} times"
+        keys = defaultdict(set)
+        for sent in self.world.effects:
+            keys[sent.pipeline, str(sent.i_event)].add(sent.idempotency_key)
+        for of, found in keys.items():
+            assert len(found) <= 1 + self.replays[of], f"{of} was sent under {len(found)} keys"
+
+    @invariant()
+    def a_lane_runs_one_and_names_what_superseded(self) -> None:
+        """I5, beside what is looked at whenever a request leaves."""
+        if not hasattr(self, "world"):
+            return
+        rows = self.world.rows()
+        by_id = {row.id: row for row in rows}
+        running = Counter(row.lane for row in rows if row.state == "running" and row.lane)
+        assert all(number == 1 for number in running.values())
+        for row in rows:
+            if row.state == "superseded":
+                newer = by_id[row.superseded_by or 0]
+                assert (newer.lane, row.mode) == (row.lane, "latest")
+                assert newer.position > row.position
+
+    async def heal(self) -> None:
+        """All is well again: whatever waits must end."""
+        self.world.answers = []
+        await self.resume_all()
+        await self.take(CATALOGS[0])
+        for _ in range(12):
+            await self.fleet.later(70)
+
+    def everything_ended(self) -> None:
+        rows = self.world.rows()
+        assert not [row for row in rows if row.state not in ENDED], rows
+        self.nothing_is_lost_and_all_is_accounted_for()
+        self.repeats_come_of_what_the_world_did_and_carry_the_same_key()
+        self.a_lane_runs_one_and_names_what_superseded()
+        lanes = {row.lane: row for row in sorted(rows, key=lambda row: row.position) if row.mode == "latest"}
+        assert all(row.state in ("delivered", "failed") for row in lanes.values()), "the newest of a lane is sent"
+
+
+_THOROUGH = bool(os.environ.get("NSPS_THOROUGH"))
+DeliveryMachine.TestCase.settings = settings(
+    max_examples=1000 if _THOROUGH else 40,
+    stateful_step_count=50 if _THOROUGH else 25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=not _THOROUGH,
+)
+TestWhateverHappens = DeliveryMachine.TestCase
