@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from engine.command import run_async
-from engine.command_options import HERE, FormatOption, ProjectOption
+from engine.command_options import HERE, FormatOption, LimitOption, ProjectOption
 
 refused_app = typer.Typer(help="What senders posted and was not taken.", invoke_without_command=True)
 
@@ -16,7 +16,7 @@ refused_app = typer.Typer(help="What senders posted and was not taken.", invoke_
 @refused_app.callback()
 def refused(
     context: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 50,
+    limit: LimitOption = 50,
     form: FormatOption = "text",
     project: ProjectOption = HERE,
 ) -> None:

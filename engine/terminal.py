@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -16,7 +17,7 @@ _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 COLOURS = {
     "delivered": "green", "ok": "green", "skipped": "cyan", "skip": "cyan", "superseded": "cyan",
     "failed": "red", "fail": "red", "retry": "yellow", "retrying": "yellow", "waiting": "yellow", "wait": "yellow",
-    "running": "blue", "paused": "magenta", "held": "magenta", "unrouted": "magenta",
+    "running": "blue", "paused": "magenta", "held": "magenta", "unrouted": "magenta", "refused": "magenta",
 }  # fmt: skip
 
 
@@ -26,6 +27,11 @@ def say(text: str = "", *, error: bool = False) -> None:
     Whatever else in the text would command a terminal is shown as an escape: much of it was said by others.
     """
     typer.echo(neutral_but_coloured(text), err=error, color=False if os.environ.get("NO_COLOR") else None)
+
+
+def coloured() -> bool:
+    """Whether standard output is a terminal that wants colours."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def state(word: str, text: str | None = None) -> str:

@@ -10,9 +10,10 @@ from engine.catalog import Catalog
 from engine.clock import Clock
 from engine.errors import WrongUse
 from engine.loading.suggest import nearest
+from engine.management.todo import resume_command, spoken, todo_lines, troubles
 from engine.management.waits import waits_now
 from engine.storage.protocol import Control, History, Hold, Owner
-from engine.terminal import faint, instant, lasting, state, strong, table
+from engine.terminal import faint, instant, state, strong, table
 
 STATES = ("waiting", "running", "delivered", "skipped", "superseded", "failed")
 
@@ -46,17 +47,6 @@ async def resume(control: Control, scope: str, now: datetime) -> str:
     return f"{spoken(scope)} was not paused"
 
 
-def spoken(scope: str) -> str:
-    """A scope in words."""
-    return "everything" if scope == "all" else scope.replace(":", " ")
-
-
-def resume_command(scope: str) -> str:
-    """What to type to lift a hold."""
-    kind, _, name = scope.partition(":")
-    return "nsps resume" if scope == "all" else f"nsps resume --{kind} {name}"
-
-
 async def standing(store: Any, catalog: Catalog, clock: Clock) -> dict[str, Any]:
     """How things stand, as JSON values: counts, holds, processes, pipelines that are off or keep deliveries waiting."""
     now = clock.now()
@@ -69,6 +59,7 @@ async def standing(store: Any, catalog: Catalog, clock: Clock) -> dict[str, Any]
         "holds": [{"scope": h.scope, "kind": h.kind, "by": h.by, "reason": h.reason, "at": h.at} for h in holds],
         "processes": [_process(owner, beat_at, now) for owner, beat_at in owners],
         "held_back": waits.by_pipeline(counts["deliveries"]),
+        "troubles": await troubles(_history(store)),
         "off": {name: p.off for name, p in catalog.pipelines.items() if p.off},
         "configuration": catalog.hash,
     }
@@ -90,40 +81,23 @@ def _process(owner: Owner, beat_at: datetime, now: datetime) -> dict[str, Any]:
 
 def standing_lines(told: Mapping[str, Any], now: datetime) -> Iterator[str]:
     """The same for people, what needs doing first."""
-    for hold in told["holds"]:
-        what = f"{state(hold['kind'])} {spoken(hold['scope'])} since {instant(hold['at'])} by {hold['by']}"
-        yield what + (f": {hold['reason']}" if hold["reason"] else "") + f"  ({resume_command(hold['scope'])})"
-    for held in told["held_back"].values():
-        yield f"{state('waiting', _deliveries(held['waiting']))}: {held['why']}"
-    for name, why in told["off"].items():
-        yield f"{state('held', 'off')} pipeline {name}: {why}"
-    counted = (("event", "events"), ("repeat", "repeats"), ("unrouted", "unrouted"), ("refused", "refused"))
-    yield ", ".join(f"{told[many]} {one if told[many] == 1 else many}" for one, many in counted)
-    if told["refused"]:
-        yield "  what was refused: nsps refused"
-    if told.get("oldest_due_at") and told["oldest_due_at"] < now:
-        yield f"oldest delivery that is due waits since {lasting((now - told['oldest_due_at']).total_seconds())}"
+    doing = list(todo_lines(told, now))
+    yield from doing or [f"{state('ok', 'all is well')}: nothing needs doing"]
+    yield ""
     rows = [[name, *(str(counts.get(s, 0)) for s in STATES)] for name, counts in told["deliveries"].items()]
     if rows:
-        yield ""
         yield from table(("PIPELINE", *(s.upper() for s in STATES)), rows)
+    counted = (("event", "events"), ("repeat", "repeats"), ("refused", "refused"))
+    yield "in all " + ", ".join(f"{told[many]} {one if told[many] == 1 else many}" for one, many in counted)
     yield ""
     yield from _process_lines(told)
-
-
-def _deliveries(number: int) -> str:
-    return f"{number} deliver{'y waits' if number == 1 else 'ies wait'}"
+    yield faint(f"this folder: configuration {told['configuration'][:12]}")
 
 
 def _process_lines(told: Mapping[str, Any]) -> Iterator[str]:
-    if not told["processes"]:
-        yield f"{state('failed', 'nothing runs')}: no process works on this store. To start one: nsps run"
     for process in told["processes"]:
         word = state("ok", "alive") if process["alive"] else state("failed", "silent")
         differs = process["configuration"] != told["configuration"]
         note = state("retry", "  other configuration than this folder") if differs else ""
         where = f"{strong(process['host'])} pid {process['pid']}"
         yield f"{word} {where}, since {instant(process['started_at'])}, configuration {process['configuration'][:12]}{note}"
-        if process["refused"]:
-            yield f"  {state('failed', 'refuses')} what its folder holds now: {process['refused']}"
-    yield faint(f"this folder: configuration {told['configuration'][:12]}")
