@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -37,7 +38,7 @@ class Cache:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._entries: dict[Hashable, _Entry] = {}
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()  # its front is found at once, a dict's is not
         self._characters = 0
 
     async def serve(self, key: Hashable, not_before: datetime | None, ttl_s: float, ask: Ask) -> Reply:
@@ -86,9 +87,8 @@ class Cache:
         if not _worth_keeping(entry.answer.result()):
             del self._entries[key]
             return
-        del self._entries[key]  # to the end: the oldest answers stand in front
+        self._entries.move_to_end(key)  # the oldest answers stand in front
         entry.until = entry.asked_at + timedelta(seconds=ttl_s)
-        self._entries[key] = entry
         self._characters += entry.characters
         self._tidy()
 

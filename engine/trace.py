@@ -122,10 +122,15 @@ def _without_credentials(message: Mapping[str, Any] | None) -> Mapping[str, Any]
     headers = message.get("headers") if message else None
     if not headers or message is None:
         return message
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    if not any(is_secret_header(name) for name, _ in pairs):
+    pairs = headers.items() if headers.__class__ is dict or isinstance(headers, Mapping) else headers
+    if not _any_secret(tuple([name for name, _ in pairs])):
         return message
     return {**message, "headers": {name: MASK if is_secret_header(name) else text for name, text in pairs}}
+
+
+@lru_cache(maxsize=1024)  # a system sends the same names again and again
+def _any_secret(names: tuple[str, ...]) -> bool:
+    return any(is_secret_header(name) for name in names)
 
 
 @lru_cache(maxsize=1024)  # few names, five in each call
