@@ -71,7 +71,10 @@ class Sweep:
     async def look(self) -> int:
         """One look; returns how many rows it found. Raises StoreUnavailable."""
         await self._holds.refresh()
-        looks = await self._store.look(self._clock.now(), LOOKS, self._processed_only, self._full())
+        # What a hold keeps stays where it is, in order, and costs nothing until the hold ends; then it comes bit by bit.
+        besides = tuple({*self._full(), *self._holds.kept})
+        most = self._holds.portion(LOOKS)
+        looks = await self._store.look(self._clock.now(), most, self._processed_only, besides)
         stalled = [look for look in looks if look.stalled]
         await asyncio.gather(*(self._release(look) for look in stalled))
         await self._hand_on([look for look in looks if look.state == "waiting"])

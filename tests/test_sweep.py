@@ -137,3 +137,30 @@ async def test_a_processed_delivery_whose_receiver_is_gone_fails_and_blocks_nobo
         assert event.deliveries[0].state == "failed"
         assert "interrupted" in event.deliveries[0].reason
         assert one.put == []
+
+
+async def test_what_a_pause_kept_comes_back_in_the_order_it_came_and_twice_as_much_each_second() -> None:
+    async with swept() as world:
+        await world.store.set_hold(Hold(scope="pipeline:p", kind="paused", by="ann", reason="", at=world.clock.now()))
+        ids = [await world.arrive(hinted=False) for _ in range(40)]
+        for _ in range(5):
+            await world.after(30)
+        assert world.put == []
+        await world.store.lift("pipeline:p", world.clock.now())
+        portions = []
+        for _ in range(5):
+            await world.after(1)
+            portions.append([number for _, put in world.put for number in put])
+            world.put.clear()
+        assert [len(portion) for portion in portions] == [1, 2, 4, 8, 16]
+        assert [number for portion in portions for number in portion] == ids[:31]
+
+
+async def test_what_a_pause_keeps_delays_no_other_pipeline() -> None:
+    async with swept("p", "q") as world:
+        await world.store.set_hold(Hold(scope="pipeline:p", kind="paused", by="ann", reason="", at=world.clock.now()))
+        for _ in range(1200):
+            await world.arrive(hinted=False)
+        other = await world.arrive("q", hinted=False)
+        await world.after(1)
+        assert world.put == [("q", [other])]

@@ -1,4 +1,4 @@
-"""Which pipelines this process may claim for now: those it knows, that are on, and that nothing holds."""
+"""Which pipelines this process may claim for now: those it knows, that are on, and that no hold or window keeps."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from engine.clock import Clock
 from engine.connector import Connector
 from engine.pipeline import Pipeline
 from engine.storage.protocol import Control, Hold
+from engine.working.shut import Release, Shut
 
 
 class Gates(Protocol):
@@ -27,7 +28,7 @@ class Gates(Protocol):
 
 
 class Holds:
-    """Pauses and holds as the store last said, beside what this configuration runs.
+    """Pauses and holds as the store last said, and windows by the clock, beside what this configuration runs.
 
     A held connector (its login was refused, here or in another process) is closed at the `gates` too.
     """
@@ -37,17 +38,40 @@ class Holds:
         self._store = store
         self._clock = clock
         self._held: dict[str, Hold] = {}
-        self.claimable: tuple[str, ...] = ()
+        self._scopes: dict[str, frozenset[str]] = {}
+        self._closed: Mapping[str, str] = {}
+        self._claimable: tuple[str, ...] = ()
+        self._worked_out = False
+        self._release = Release()
         self.use(catalog)
 
     def use(self, catalog: Catalog, gates: Gates | None = None) -> None:
         """Another configuration from now on; what is held is held there too."""
         self._connectors = catalog.connectors
+        self._shut = Shut(catalog.connectors)
         self._scopes = {name: scopes_of(one) for name, one in catalog.pipelines.items() if one.off is None}
         self._off = {name: one.off for name, one in catalog.pipelines.items() if one.off is not None}
         self.gates = gates or self.gates
+        self._worked_out = False
         held, self._held = self._held, {}
         self._set(list(held.values()))
+
+    @property
+    def claimable(self) -> tuple[str, ...]:
+        """Pipelines whose deliveries may start now."""
+        if self._shut.at(self._clock.now()) is not self._closed:
+            self._work_out()
+        return self._claimable
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Pipelines whose deliveries wait for a hold or window to end."""
+        may_start = set(self.claimable)
+        return tuple(name for name in self._scopes if name not in may_start)
+
+    def portion(self, most: int) -> int:
+        """How many of those that wait may be handed on in this second: after a hold few at first, at most `most`."""
+        return self._release.portion(self._clock.now(), most)
 
     @property
     def known(self) -> Iterable[str]:
@@ -86,13 +110,25 @@ class Holds:
             return f"pipeline {pipeline} is off: {self._off[pipeline]}"
         if pipeline not in self._scopes:
             return f"pipeline {pipeline} is unknown here"
-        holding = [hold for scope, hold in self._held.items() if scope in self._scopes[pipeline]]
-        return in_words(holding[0]) if holding else None
+        holding = [in_words(hold) for scope, hold in self._held.items() if scope in self._scopes[pipeline]]
+        shut = self._shut.at(self._clock.now())
+        holding += [words for scope, words in shut.items() if scope in self._scopes[pipeline]]
+        return holding[0] if holding else None
 
     def _set(self, holds: list[Hold]) -> None:
         before, self._held = self._held, {hold.scope: hold for hold in holds}
         self._tell_gates(before)
-        self.claimable = tuple(name for name, scopes in self._scopes.items() if not scopes & self._held.keys())
+        self._work_out()
+
+    def _work_out(self) -> None:
+        now = self._clock.now()
+        kept = self._scopes.keys() - set(self._claimable)
+        self._closed = self._shut.at(now)
+        closed = self._held.keys() | self._closed.keys()
+        self._claimable = tuple(name for name, scopes in self._scopes.items() if not scopes & closed)
+        if self._worked_out and kept & set(self._claimable):
+            self._release.begin(now)
+        self._worked_out = True
 
     def _tell_gates(self, before: Mapping[str, Hold]) -> None:
         if self.gates is None:

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 from engine.auth import BasicAuth
 from engine.catalog import Catalog
 from engine.clock import VirtualClock
-from engine.connector import Connector, Step
+from engine.connector import Connector, Step, Window
 from engine.pipeline import Ask, Pipeline
 from engine.settings import Settings
 from engine.storage.protocol import Hold
@@ -106,3 +106,68 @@ def test_a_fingerprint_tells_settings_apart_and_gives_none_of_them_away() -> Non
     others = [replace(HSS, base_url="http://b"), replace(HSS, config={"login": "x"})]
     assert len({fingerprint(HSS), *map(fingerprint, others)}) == 3
     assert len(fingerprint(HSS)) == 8
+
+
+THURSDAY = Window(days=("thu",), from_=time(2), to=time(4))  # 2026-01-01 is a Thursday
+
+
+async def with_window() -> tuple[Holds, Store, VirtualClock]:
+    clock = VirtualClock(NOW)
+    store = await Store.open("sqlite://", project=Path(), clock=clock)
+    return Holds(catalog_with(replace(HSS, windows=(THURSDAY,))), store, clock), store, clock
+
+
+async def test_a_window_keeps_every_pipeline_that_uses_its_connector_while_it_is_in_force() -> None:
+    holds, store, clock = await with_window()
+    assert set(holds.claimable) == {"asks", "calls"}
+    clock.move_to(NOW + timedelta(hours=2))
+    assert holds.claimable == ("asks",)
+    assert holds.kept == ("calls",)
+    assert holds.why_not("calls") == (
+        "connector hss is not called until 2026-01-01 04:00 UTC (windows: thu 02:00-04:00 UTC)"
+    )
+    assert holds.why_not("asks") is None
+    clock.move_to(NOW + timedelta(hours=4))
+    assert set(holds.claimable) == {"asks", "calls"}
+    await store.close()
+
+
+async def test_a_window_goes_by_the_clock_also_when_that_is_set_back() -> None:
+    holds, store, clock = await with_window()
+    clock.move_to(NOW + timedelta(hours=4))
+    assert set(holds.claimable) == {"asks", "calls"}
+    clock.move_to(NOW + timedelta(hours=3))
+    assert holds.claimable == ("asks",)
+    clock.move_to(NOW + timedelta(hours=1))
+    assert set(holds.claimable) == {"asks", "calls"}
+    await store.close()
+
+
+async def test_a_pause_within_a_window_outlasts_it() -> None:
+    holds, store, clock = await with_window()
+    await store.set_hold(paused("connector:hss"))
+    await holds.refresh()
+    clock.move_to(NOW + timedelta(hours=5))
+    assert holds.claimable == ("asks",)
+    assert holds.why_not("calls") == "connector hss is paused by ann: move"
+    await store.close()
+
+
+async def test_after_a_window_or_a_pause_twice_as_many_are_handed_on_each_second() -> None:
+    holds, store, clock = await with_window()
+    assert holds.portion(500) == 500
+    for end in (NOW + timedelta(hours=4), NOW + timedelta(hours=6)):
+        clock.move_to(end - timedelta(minutes=1))
+        if end.hour == 6:
+            await store.set_hold(paused("all"))
+            await holds.refresh()
+            await store.lift("all", clock.now())
+        assert holds.claimable is not None
+        clock.move_to(end)
+        await holds.refresh()
+        portions = []
+        for second in range(11):
+            clock.move_to(end + timedelta(seconds=second))
+            portions.append(holds.portion(500))
+        assert portions == [1, 2, 4, 8, 16, 32, 64, 128, 256, 500, 500]
+    await store.close()
