@@ -12,8 +12,10 @@ from engine.clock import Clock
 from engine.enqueue import Enqueue
 from engine.exchange import Exchange
 from engine.ids import new_event_id
+from engine.limits import Sharer, open_permits
 from engine.masking import Masker
 from engine.owner import this_process
+from engine.permits import Permits
 from engine.process import Part, Process
 from engine.queues import open_queue
 from engine.queues.queue import MessageQueue
@@ -26,6 +28,7 @@ from engine.storage.store import Store
 from engine.sweep import Sweep
 from engine.worker import Worker
 from engine.working.attempt import Attempts
+from engine.working.crowd import Crowd
 from engine.working.encoding import MaskedEncoding
 from engine.working.generation import Generation
 from engine.working.heartbeat import Heartbeat
@@ -71,8 +74,10 @@ class _Assembly:
         self._passing = passing
         self._monotonic = asyncio.get_running_loop().time
         self._holds = Holds(catalog, store, clock)
-        self._exchange = Exchange(catalog, clock, masker, on_hold=self._holds.hold_refused)
         self._heartbeat = Heartbeat(store, this_process(clock.now(), catalog.hash), clock, self._monotonic)
+        self._crowd = Crowd(store, clock)
+        self._permits = self._make_permits()
+        self._exchange = Exchange(catalog, clock, masker, permits=self._permits, on_hold=self._holds.hold_refused)
         self._reception = self._make_reception()
         self._worker = self._make_worker()
         self._queue = queue
@@ -95,6 +100,8 @@ class _Assembly:
             clock=self._clock,
             store=self._store,
             exchange=self._exchange,
+            permits=self._permits,
+            crowd=self._crowd,
             holds=self._holds,
             heartbeat=self._heartbeat,
             worker=self._worker,
@@ -112,6 +119,17 @@ class _Assembly:
         return Generation(
             catalog, self._exchange, self._make_attempts(catalog, self._exchange), self._make_doors(catalog)
         )
+
+    def _make_permits(self) -> Permits:
+        settings, owner = self._catalog.settings, self._heartbeat.owner.id
+        sharer = Sharer(
+            url=settings.queue,
+            instance=settings.instance,
+            owner=owner,
+            clock=self._clock,
+            processes=self._crowd.count,
+        )
+        return open_permits(sharer)
 
     def _make_attempts(self, catalog: Catalog, exchange: Exchange) -> Attempts:
         return Attempts(

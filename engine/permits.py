@@ -39,6 +39,9 @@ class Permits(Protocol):
     async def give(self, permit: Permit, reply: Reply | None, /) -> None:
         """Ends what `take` began; None: no call came of it."""
 
+    async def close(self) -> None:
+        """Gives back what is shared with others."""
+
 
 class MemoryPermits:
     """Permits of this process alone. Each connector has its own; what one suffers no other feels."""
@@ -60,6 +63,9 @@ class MemoryPermits:
     async def give(self, permit: Permit, reply: Reply | None, /) -> None:
         """See Permits."""
         self._gates[permit.connector, permit.identity].leave(permit, reply)
+
+    async def close(self) -> None:
+        """See Permits."""
 
 
 class _Gate:

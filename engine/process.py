@@ -15,11 +15,13 @@ from engine.enqueue import Enqueue
 from engine.errors import StoreUnavailable
 from engine.exchange import Exchange
 from engine.owner import surely_dead
+from engine.permits import Permits
 from engine.queues.queue import MessageQueue
 from engine.receive import Receiver
 from engine.storage.store import Store
 from engine.sweep import Sweep
 from engine.worker import Worker
+from engine.working.crowd import Crowd
 from engine.working.generation import Generation
 from engine.working.heartbeat import Heartbeat
 from engine.working.holds import Holds
@@ -41,6 +43,8 @@ class Process:
     clock: Clock
     store: Store
     exchange: Exchange
+    permits: Permits
+    crowd: Crowd
     holds: Holds
     heartbeat: Heartbeat
     worker: Worker
@@ -70,6 +74,7 @@ class Process:
             self._run(self.enqueue.run(), "enqueue"),
             self._run(self.enqueue.watch(), "queue"),
             self._run(self.sweep.run(), "sweep"),
+            self._run(self.crowd.run(), "crowd"),
         ]
         if self.part != "receiver":
             self.also(self.worker.run(), "worker")
@@ -120,6 +125,7 @@ class Process:
         await self.queue.close()
         for generation in self.generations:
             await generation.close(())
+        await self.permits.close()
         await self.store.close()
 
     async def _pass_on(self) -> None:

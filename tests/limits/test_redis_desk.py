@@ -315,7 +315,7 @@ async def test_keys_name_the_instance_and_none_stays_for_ever(world: Any, server
     one.pass_s(10)
     await slots(one, "a", 1, 1)
     with server.client() as client:
-        keys = [key.decode() for key in client.keys()]
+        keys = [key.decode() for key in client.scan_iter()]
         assert len(keys) == 4
         assert all(key.startswith("nsps:acme:limits:{hss}") for key in keys)
         assert all(client.pttl(key) > 0 for key in keys)
