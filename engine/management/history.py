@@ -102,24 +102,28 @@ def story_lines(event: EventRow, told: Mapping[str, Any], waits: Waits, *, full:
     if not event.deliveries:
         yield f"  {state('unrouted')}: no pipeline took it"
         yield f"  to see why: nsps why {event.id}; to route it again: nsps replay {event.id}"
+    again = {other.replay_of: other.id for other in event.deliveries if other.replay_of}
     for row, delivery in zip(event.deliveries, told["deliveries"], strict=True):
         yield ""
         yield f"{strong('delivery')} #{row.id} to {strong(row.pipeline)}: {standing(row, waits)}"
-        yield from _delivery_facts(row)
+        yield from _delivery_facts(row, again.get(row.id))
         for attempt in delivery["attempts_made"]:
             word = state(attempt["ending"])
             reason = f": {attempt['reason']}" if attempt["reason"] else ""
-            yield f" attempt {attempt['number']} at {attempt['started_at'][:19]}Z: {word}{reason}"
+            at = attempt["started_at"][:19].replace("T", " ")
+            yield f" attempt {attempt['number']} at {at}Z: {word}{reason}"
             yield faint(f"  configuration {attempt['config_hash'][:12]}")
             yield from tell(attempt["trace"], full=full)
 
 
-def _delivery_facts(row: DeliveryRow) -> Iterator[str]:
+def _delivery_facts(row: DeliveryRow, sent_again_as: int | None) -> Iterator[str]:
     if row.lane:
         yield faint(f"  lane {row.lane} ({row.mode})")
     if row.replay_of:
         yield faint(f"  replay of #{row.replay_of}")
     if row.suspect and row.state in ("waiting", "running"):
         yield "  it was in flight at a crash: it runs alone in its process"
-    if row.state == "failed":
+    if sent_again_as:
+        yield faint(f"  sent again as #{sent_again_as}")
+    elif row.state == "failed":
         yield f"  to send it again: nsps replay {row.id}"

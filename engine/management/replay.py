@@ -9,6 +9,7 @@ from datetime import datetime
 from engine.catalog import Catalog
 from engine.delivery import FINAL, Routed
 from engine.errors import WrongUse
+from engine.loading.suggest import nearest
 from engine.route import route
 from engine.storage.protocol import DeliveryRow, EventRow, History
 
@@ -29,12 +30,26 @@ async def replay(history: History, catalog: Catalog, asked: Replay, now: datetim
     Raises WrongUse when there is nothing to send again, saying why.
     """
     event = await history.event(asked.what)
+    await _refuse_two_meanings(history, asked.what, event)
     if event is None:
         raise WrongUse(f"no event or delivery {asked.what!r} here; nsps events lists what is")
     if not event.deliveries:
         return await _route_again(history, catalog, event, now)
     rows = _chosen(event, asked)
+    _refuse_unknown_steps(catalog, rows, asked)
     return [await _again(history, row, event, asked, now) for row in rows]
+
+
+async def _refuse_two_meanings(history: History, what: str, event: EventRow | None) -> None:
+    """A number may be one event's i_event and a delivery of another: nothing is sent on a guess."""
+    if event is None or event.i_event != what or not what.isdigit():
+        return
+    other = await history.event(f"#{what}")
+    if other is not None and other.id != event.id:
+        raise WrongUse(
+            f"{what} is the i_event of event {event.id} and the number of a delivery of event {other.id}; "
+            f"write nsps replay {event.id}, or nsps replay '#{what}' for the delivery"
+        )
 
 
 def _chosen(event: EventRow, asked: Replay) -> Sequence[DeliveryRow]:
@@ -54,6 +69,20 @@ def _chosen(event: EventRow, asked: Replay) -> Sequence[DeliveryRow]:
         stand = "; ".join(f"#{row.id} to {row.pipeline} is {row.state}" for row in rows)
         raise WrongUse(f"nothing failed here: {stand}. To send one again all the same: nsps replay {rows[0].id}")
     return failed
+
+
+def _refuse_unknown_steps(catalog: Catalog, rows: Sequence[DeliveryRow], asked: Replay) -> None:
+    """A misspelt step would leave the decision open, and the delivery would fail once more."""
+    pipelines = [catalog.pipelines[row.pipeline] for row in rows if row.pipeline in catalog.pipelines]
+    known = {step.id for pipeline in pipelines for step in pipeline.dispatch if step.once is not None}
+    for name in (*asked.resend, *asked.assume_done):
+        if name not in known and len(pipelines) == len(rows):
+            near = nearest(name, known)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(known)) or 'none'}"
+            raise WrongUse(f"no `once` step {name!r} in pipeline {', '.join(one.name for one in pipelines)}; {hint}")
+    both = sorted({*asked.resend} & {*asked.assume_done})
+    if both:
+        raise WrongUse(f"step {both[0]} cannot be sent again and be assumed done: choose --resend or --assume-done")
 
 
 async def _again(history: History, row: DeliveryRow, event: EventRow, asked: Replay, now: datetime) -> str:

@@ -44,7 +44,8 @@ def _replay(connection: Connection, delivery_id: int, routed: Routed, now: datet
             select(deliveries.c.state).where(deliveries.c.id == delivery_id)
         ).scalar_one_or_none()
         raise WrongUse(_why_not(delivery_id, state))
-    extra = {"replay_of": delivery_id, **choices}
+    # It reads what is true from now on: a person who mended the data must not be served a reply cached before.
+    extra = {"replay_of": delivery_id, "previous_ended_at": micros(now), **choices}
     count(connection, Counter({(hour_of(micros(now)), routed.pipeline, "replayed"): 1}))
     return _insert(connection, old.event_seq, old.source, [(routed, extra)], now)[0]
 
