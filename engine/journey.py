@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from engine.arguments import given
@@ -44,7 +43,7 @@ async def journey(work: Work, send: Send, keep: Keep) -> Ending:
     caller.forget_items_left_out([name for name, seen in scope["steps"].items() if seen["verdict"] in ("ok", "skip")])
     if not trace.search:  # it ended before all was mapped; people still look for it
         trace.search = known_search_keys(work.pipeline, scope)
-    return replace(ending, reason=_shown(ending.reason, caller), trace=trace, done=caller.progress.all())
+    return ending.told(_shown(ending.reason, caller), trace, caller.progress.all())
 
 
 def _shown(reason: str, caller: Caller) -> str:

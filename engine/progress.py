@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -34,12 +33,11 @@ class Progress:
     def __init__(self, done: Iterable[StepDone]) -> None:
         self._known = {(step.step, step.arguments_sha): step for step in done}
         self._used: set[tuple[str, str]] = set()
-        self._seen: Counter[tuple[str, str]] = Counter()
+        self._seen: dict[tuple[str, str], int] = {}
 
     def occurrence(self, path: str, sha: str) -> str:
         """The name of the next call of `path` with these arguments within this attempt."""
-        self._seen[path, sha] += 1
-        count = self._seen[path, sha]
+        count = self._seen[path, sha] = self._seen.get((path, sha), 0) + 1
         return path if count == 1 else f"{path}#{count}"
 
     def remembered(self, name: str, sha: str) -> StepDone | None:

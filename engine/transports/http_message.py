@@ -77,8 +77,12 @@ def _json_bytes(content: Any) -> bytes:
 def headers_of(request: HttpRequest) -> list[tuple[str, str]]:
     """The headers as they go out: with a content type where there is a body and the request names none."""
     headers = list(request.headers)
-    if request.body and "content-type" not in [name.lower() for name, _ in headers]:
-        headers.append(("content-type", CONTENT_TYPES[request.body]))
+    if request.body is None:
+        return headers
+    for name, _ in headers:
+        if name.lower() == "content-type":
+            return headers
+    headers.append(("content-type", CONTENT_TYPES[request.body]))
     return headers
 
 

@@ -88,7 +88,8 @@ class Attempts:
             return await self._not_here(claimed)
         work = self._work(claimed, pipeline)
         ending = await self._journey(work, claimed, gaps)
-        ending = replace(ending, reason=self._encode.reason(ending))
+        if ending.reason:
+            ending = replace(ending, reason=self._encode.reason(ending))
         self._answered()
         outcome = self._outcome(ending, work, claimed.policy_off)
         return await self._ended(claimed, outcome, work.now)
