@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from engine.chance import twelve_bytes
 from engine.errors import NspsError
 from engine.event import Event
 from engine.storage.area import Area
@@ -175,7 +175,7 @@ def _look_us(offer: Offer) -> int:
 
 def new_seed() -> str:
     """What idempotency keys of one delivery are made of: chance, so that no two instances share one."""
-    return secrets.token_hex(12)
+    return twelve_bytes().hex()
 
 
 def fail_unroutable(connection: Connection, rows: Sequence[Mapping[str, Any]], now_us: int) -> None:
