@@ -38,7 +38,7 @@ def route(event: Event, catalog: Catalog) -> Routing:
 
 
 def _route(event: Event, pipeline: Pipeline, config: Mapping[str, Any]) -> Routed | NotTaken:
-    if not _patterns(pipeline).fullmatch(event.event_type):
+    if not takes_type(pipeline, event.event_type):
         return NotTaken(pipeline=pipeline.name, reason=f"event type: it takes {', '.join(pipeline.events)}")
     if pipeline.off is not None or not pipeline.enabled:
         return NotTaken(pipeline=pipeline.name, reason=f"off: {pipeline.off or 'enabled: false'}")
@@ -49,6 +49,11 @@ def _route(event: Event, pipeline: Pipeline, config: Mapping[str, Any]) -> Route
         return _place_in_line(event, pipeline, scope)
     except OursFailed as failed:
         return Routed(pipeline=pipeline.name, position_time=event.received_at, failed=str(failed))
+
+
+def takes_type(pipeline: Pipeline, event_type: str) -> bool:
+    """Whether one of its patterns matches."""
+    return _patterns(pipeline).fullmatch(event_type) is not None
 
 
 def _place_in_line(event: Event, pipeline: Pipeline, scope: Mapping[str, Any]) -> Routed:

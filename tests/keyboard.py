@@ -17,9 +17,9 @@ import pytest
 
 import cli
 from engine.authoring.example_event import read_event
-from engine.authoring.rehearsal import Rehearsal, Seen
+from engine.authoring.rehearsal import OWNER, Rehearsal, Seen
 from engine.authoring.script import Script
-from engine.clock import SystemClock, VirtualClock
+from engine.clock import Clock, SystemClock, VirtualClock
 from engine.command import ending_well
 from engine.loading.load import load_project
 from engine.receiving.arrival import espf_arrival
@@ -75,9 +75,9 @@ def child(
 
 
 @asynccontextmanager
-async def store_of(folder: Path) -> AsyncIterator[Store]:
+async def store_of(folder: Path, clock: Clock | None = None) -> AsyncIterator[Store]:
     """The project's store."""
-    store = await Store.open("sqlite:///var/nsps.db", project=folder, clock=SystemClock(), instance="test")
+    store = await Store.open("sqlite:///var/nsps.db", project=folder, clock=clock or SystemClock(), instance="test")
     try:
         yield store
     finally:
@@ -89,16 +89,19 @@ def past(
     events: Sequence[Mapping[str, Any]],
     replies: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     most: int = 1,
+    at: datetime | None = None,
 ) -> list[Seen]:
-    """Takes events into the project's store and makes at most `most` attempts of each; returns what became of them."""
+    """Takes events into the project's store, at `at` (now), and makes at most `most` attempts of each."""
 
     async def work() -> list[Seen]:
         loaded = load_project(folder, {}, placeholders=True)
         assert loaded.catalog is not None, [problem.message for problem in loaded.problems]
-        clock = VirtualClock(SystemClock().now())
-        async with store_of(folder) as store:
+        clock = VirtualClock(at or SystemClock().now())
+        async with store_of(folder, clock) as store:
             rehearsal = Rehearsal(loaded.catalog, Script(loaded.catalog, clock, replies or {}), clock, store)
-            return await rehearsal.run("main", events, [most] * len(events))
+            seen = await rehearsal.run("main", events, [most] * len(events))
+            await store.leave(OWNER)
+            return seen
 
     return asyncio.run(work())
 
@@ -109,8 +112,9 @@ def taken(folder: Path, event: Mapping[str, Any], at: datetime | None = None) ->
     async def work() -> str:
         loaded = load_project(folder, {}, placeholders=True)
         assert loaded.catalog is not None
-        found = read_event(event, at or SystemClock().now())
-        async with store_of(folder) as store:
+        clock = VirtualClock(at or SystemClock().now())
+        found = read_event(event, clock.now())
+        async with store_of(folder, clock) as store:
             return (await store.accept(espf_arrival(found, route(found, loaded.catalog)))).event_id
 
     return asyncio.run(work())

@@ -12,12 +12,12 @@ from engine.envelope import routing_scope
 from engine.event import Event
 from engine.expressions.expression import Expression
 from engine.pipeline import Pipeline
-from engine.route import route
+from engine.route import route, takes_type
 from engine.terminal import faint, state, strong
 
 
 def reasons(event: Event, catalog: Catalog) -> list[dict[str, Any]]:
-    """One entry a pipeline: {pipeline, taken, reason, lane, conditions: [{text, at, saw}]}, those that take it first."""
+    """One entry a pipeline: {pipeline, taken, reason, lane, conditions: [{field, text, at, saw}]}, those that take it first."""
     routing = route(event, catalog)
     scope = routing_scope(event, catalog.settings.config)
     found: list[dict[str, Any]] = [
@@ -30,22 +30,23 @@ def reasons(event: Event, catalog: Catalog) -> list[dict[str, Any]]:
     for entry in found:
         pipeline = catalog.pipelines[str(entry["pipeline"])]
         entry["events"] = list(pipeline.events)
-        entry["conditions"] = [_condition(part, scope) for part in _conditions(pipeline)]
+        asked = _conditions(pipeline) if takes_type(pipeline, event.event_type) else ()
+        entry["conditions"] = [_condition(field, part, scope) for field, part in asked]
     return found
 
 
-def _conditions(pipeline: Pipeline) -> Iterator[Expression]:
+def _conditions(pipeline: Pipeline) -> Iterator[tuple[str, Expression]]:
     if pipeline.when:
-        yield pipeline.when
+        yield "when", pipeline.when
     if pipeline.order:
-        yield pipeline.order.key
+        yield "order key", pipeline.order.key
         if pipeline.order.time:
-            yield pipeline.order.time
+            yield "order time", pipeline.order.time
 
 
-def _condition(expression: Expression, scope: Mapping[str, Any]) -> dict[str, Any]:
+def _condition(field: str, expression: Expression, scope: Mapping[str, Any]) -> dict[str, Any]:
     saw = {".".join(path): _walk(scope, path) for path in sorted(expression.reads)}
-    return {"text": expression.text, "at": str(expression.place), "saw": saw}
+    return {"field": field, "text": expression.text, "at": str(expression.place), "saw": saw}
 
 
 def _walk(value: Any, path: tuple[str, ...]) -> Any:
@@ -66,7 +67,7 @@ def reason_lines(event_type: str, entries: list[dict[str, Any]]) -> Iterator[str
         if entry["lane"]:
             yield f"    in lane {entry['lane']}"
         for condition in entry["conditions"]:
-            yield f"    {condition['text']}   {faint(condition['at'])}"
+            yield f"    {condition['field']}  {condition['text']}   {faint(condition['at'])}"
             for path, value in condition["saw"].items():
                 yield f"        {path} is {orjson.dumps(value).decode()}"
     if not entries:

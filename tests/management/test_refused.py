@@ -1,0 +1,78 @@
+"""`nsps refused` shows what senders posted and was not taken, and lets one in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.clock import SystemClock
+from engine.storage.protocol import Refusal
+from tests.keyboard import Keyboard, sim, store_of
+from tests.target import write_project
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_project(tmp_path / "project")
+
+
+@pytest.fixture
+def nsps(folder: Path, capsys: pytest.CaptureFixture[str]) -> Keyboard:
+    return Keyboard(folder, capsys)
+
+
+def refuse(folder: Path, body: bytes, reason: str = "wrong credentials", status: int = 401) -> None:
+    async def work() -> None:
+        async with store_of(folder) as store:
+            await store.refuse(
+                Refusal(
+                    at=SystemClock().now(),
+                    source="espf",
+                    status=status,
+                    reason=reason,
+                    sender="10.0.0.7",
+                    headers={},
+                    body=body,
+                )
+            )
+
+    asyncio.run(work())
+
+
+def test_nothing_refused_is_said(nsps: Keyboard) -> None:
+    assert nsps("refused").out == "nothing was refused\n"
+
+
+def test_each_refusal_is_told_with_what_was_answered_and_why(folder: Path, nsps: Keyboard) -> None:
+    refuse(folder, json.dumps(sim(5)).encode())
+    head, line, tail = nsps("refused").out.splitlines()
+    assert head.split() == ["ID", "AT", "RECEIVER", "ANSWER", "SENDER", "WHY"]
+    assert "espf" in line and "401" in line and "10.0.0.7" in line and line.endswith("wrong credentials")
+    assert tail == "1 refused in all, 1 shown.  To let one in: nsps refused admit ID"
+    assert "1 refused and kept  (nsps refused)" in nsps("status").out
+
+
+def test_one_is_let_in_once_and_delivered_like_any_event(folder: Path, nsps: Keyboard) -> None:
+    refuse(folder, json.dumps(sim(5)).encode())
+    (kept,) = json.loads(nsps("refused", "--format", "json").out)
+    said = nsps("refused", "admit", str(kept["id"]))
+    assert said.code == 0 and said.out.startswith("admitted as event ")
+    assert "waiting" in nsps("events", "5").out
+    assert "admitted as" in nsps("refused").out
+    again = nsps("refused", "admit", str(kept["id"]))
+    assert again.code == 2 and "was admitted before, as event" in again.err
+
+
+def test_what_can_be_no_event_is_said(folder: Path, nsps: Keyboard) -> None:
+    refuse(folder, b"<html>", "not JSON", 400)
+    (kept,) = json.loads(nsps("refused", "--format", "json").out)
+    said = nsps("refused", "admit", str(kept["id"]))
+    assert said.code == 2 and "its body can be no event: " in said.err
+
+
+def test_an_unknown_number_is_said(nsps: Keyboard) -> None:
+    said = nsps("refused", "admit", "99")
+    assert (said.code, said.err) == (2, "nsps: no refusal 99 is kept; nsps refused lists those that are\n")
