@@ -98,8 +98,14 @@ def _request(number: int, wanted: ExpectedRequest, sent: Sent, catalog: Catalog)
         place = template_place(catalog, sent, name, value, got)
         lines += [f"made at {place}"] if place else []
         message = f"request {number} ({sent.call}): {name}"
-        message += " differs" if isinstance(value, (Mapping, list)) else f": expected {short(value)}, was {short(got)}"
+        message += (
+            _differ(name) if isinstance(value, (Mapping, list)) else f": expected {short(value)}, was {short(got)}"
+        )
         yield Difference(message=message, place=wanted.place, lines=tuple(lines))
+
+
+def _differ(name: str) -> str:
+    return " differ" if name == "headers" else " differs"
 
 
 def _part(name: str, wanted: Any, got: Any) -> tuple[Any, Any]:

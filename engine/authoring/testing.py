@@ -106,10 +106,22 @@ async def _pipeline_case(catalog: Catalog, file: TestFile, case: Case, result: R
 def _against(expects: list[Expect], seen: list[Seen], sent: list[Sent], catalog: Catalog) -> Iterator[Difference]:
     for number, (expect, one) in enumerate(zip(expects, seen, strict=True), start=1):
         mine = [request for request in sent if request.trace_id == one.trace_id]
+        lines = _ending(one, expect)
         for found in differences(expect, one.values(), mine, catalog):
             told = f"event {number}: {found.message}" if len(expects) > 1 else found.message
-            reason = (f"its reason: {one.reason}",) if found.message.startswith("outcome") and one.reason else ()
-            yield Difference(message=told, place=found.place, lines=(*reason, *found.lines))
+            yield Difference(message=told, place=found.place, lines=(*lines, *found.lines))
+            lines = ()
+
+
+def _ending(seen: Seen, expect: Expect) -> tuple[str, ...]:
+    """What to know beside the first difference: how it ended, where that was not well."""
+    lines: list[str] = []
+    if seen.outcome == "retrying" and expect.attempts is None:
+        lines.append(f"stopped after {seen.attempts} attempts; name `attempts` to stop earlier")
+    if seen.reason and seen.outcome != "delivered":
+        word = "its reason" if "outcome" in expect.fields else f"it ended {seen.outcome}"
+        lines.append(f"{word}: {seen.reason}")
+    return tuple(lines)
 
 
 async def _connector_case(catalog: Catalog, file: TestFile, case: Case, result: Result) -> None:
@@ -153,28 +165,42 @@ def run_tests(asked: TestRun, form: str) -> int:
         raise ConfigurationRefused(loaded.problems, loaded.texts)
     files = _files(loaded.tests, asked)
     results = list(run_cases(loaded.catalog, files, asked.match))
+    if not results:
+        raise WrongUse(f"no test's name holds {asked.match!r}" if asked.match else _NO_TESTS)
     if asked.junit:
-        asked.junit.write_text(test_report.junit(results))
+        _write(asked.junit, test_report.junit(results))
+    missed = list(coverage.not_exercised(loaded.catalog, files, results)) if asked.coverage else None
     if form == "json":
-        print_json(test_report.as_json(results))
+        print_json(test_report.as_json(results) | ({} if missed is None else {"not_exercised": missed}))
     else:
         print_lines(test_report.result_lines(results))
-    if asked.coverage:
-        print_lines(coverage.not_exercised(loaded.catalog, files, results))
-    if not results:
-        raise WrongUse(
-            f"no test's name holds {asked.match!r}" if asked.match else "this project has no *.test.yaml files"
-        )
+        print_lines((missed or ["every part of every pipeline was exercised"]) if missed is not None else ())
     return int(any(not result.passed for result in results))
 
 
+_NO_TESTS = (
+    "this project has no tests yet: write pipelines/main.test.yaml beside pipelines/main.yaml; "
+    "nsps schema test says what stands in one"
+)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise WrongUse(f"{file} cannot be written: {error.strerror}") from error
+
+
 def _files(files: tuple[TestFile, ...], asked: TestRun) -> tuple[TestFile, ...]:
+    """The files asked for by name or by a folder they are in; all when none is."""
     if not asked.paths:
         return files
-    wanted = {path.resolve() for path in asked.paths}
-    chosen = tuple(file for file in files if (asked.project / file.file).resolve() in wanted)
-    if len(chosen) != len(wanted):
-        known = {(asked.project / file.file).resolve() for file in files}
-        strange = next((path for path in asked.paths if path.resolve() not in known), asked.paths[0])
-        raise WrongUse(f"{strange} is no test file of this project")
-    return chosen
+    chosen: dict[str, TestFile] = {}
+    for path in asked.paths:
+        wanted = path.resolve()
+        found = [file for file in files if (asked.project / file.file).resolve().is_relative_to(wanted)]
+        if not found:
+            holds = "holds no test file" if wanted.is_dir() else "is no test file"
+            raise WrongUse(f"{path} {holds} of this project")
+        chosen.update((file.file, file) for file in found)
+    return tuple(file for file in files if file.file in chosen)
