@@ -92,6 +92,7 @@ class _Assembly:
             put=self._enqueue.put,
             alone=self._worker.offer_suspect,
             full=self._worker.full,
+            steady=self._heartbeat.steady,
             processed_only=part == "receiver",
         )
         return Process(

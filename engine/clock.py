@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -15,16 +17,28 @@ class Clock(Protocol):
     async def sleep(self, seconds: float, /) -> None: ...
 
 
-class SystemClock:
-    """The machine's clock plus the offset the store's heartbeat measured."""
+def _machine() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - the one place that asks the machine
 
-    def __init__(self) -> None:
+
+class SystemClock:
+    """The machine's clock as it was at the start, carried on by seconds that nobody sets, plus the offset to the store's.
+
+    Whoever sets the machine's clock moves no due time of a running process: the next heartbeat agrees with the store anew.
+    `machine` and `monotonic` are where both come from.
+    """
+
+    def __init__(
+        self, machine: Callable[[], datetime] = _machine, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self.offset = timedelta(0)
+        self.machine = machine
+        self._monotonic = monotonic
+        self._began_at, self._began_s = machine(), monotonic()
 
     def now(self) -> datetime:
         """Store time, as this process knows it."""
-        now = datetime.now(UTC)  # noqa: TID251 - the one place that asks the machine
-        return now + self.offset if self.offset else now
+        return self._began_at + self.offset + timedelta(seconds=self._monotonic() - self._began_s)
 
     async def sleep(self, seconds: float, /) -> None:
         """Returns after `seconds`."""

@@ -7,7 +7,7 @@ heartbeat is dead). Every look moves on, so neither a backlog nor blocked lanes 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -31,7 +31,8 @@ class SweepStore(Claims, Control, Protocol):
 
 
 class Sweep:
-    """Looks each second. `put` enqueues, `alone` takes a suspect, `full` names pipelines not to look at now.
+    """Looks each second. `put` enqueues, `alone` takes a suspect, `full` names pipelines not to look at now,
+    `steady` says whether the ages of heartbeats mean something.
     `processed_only`: in a receiver without a worker, which looks after the answers it and its like make."""
 
     def __init__(  # noqa: PLR0913 - everything a look touches
@@ -43,6 +44,7 @@ class Sweep:
         put: Callable[[str, Sequence[int]], None],
         alone: Callable[[int], None],
         full: Callable[[], Sequence[str]] = tuple,
+        steady: Callable[[], Awaitable[bool]] | None = None,
         processed_only: bool = False,
     ) -> None:
         self._store = store
@@ -51,6 +53,7 @@ class Sweep:
         self._put = put
         self._alone = alone
         self._full = full
+        self._steady = steady
         self._processed_only = processed_only
 
     async def run(self) -> None:
@@ -75,7 +78,10 @@ class Sweep:
         besides = tuple({*self._full(), *self._holds.kept})
         most = self._holds.portion(LOOKS)
         looks = await self._store.look(self._clock.now(), most, self._processed_only, besides)
+        # Right after a clock was set living owners look dead, this one too.
         stalled = [look for look in looks if look.stalled]
+        if stalled and self._steady is not None and not await self._steady():
+            stalled = []
         await asyncio.gather(*(self._release(look) for look in stalled))
         await self._hand_on([look for look in looks if look.state == "waiting"])
         return len(looks)

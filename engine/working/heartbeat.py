@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -20,6 +20,8 @@ from engine.storage.protocol import Claims, Owner
 
 BEAT_EVERY_S = 3.0
 SURE_FOR_S = 7.0
+STEP_S = 2.0  # a difference since the last beat that no drift makes
+STEADY_AFTER_S = 10.0  # by then all that live have beaten by the new time
 
 log = structlog.get_logger("nsps.heartbeat")
 
@@ -33,6 +35,8 @@ class Heartbeat:
         self._clock = clock
         self._monotonic = monotonic
         self._beaten_at: float | None = None
+        self._set_at: float | None = None
+        self._beating = asyncio.Lock()
         self.gaps = 0
 
     def now(self) -> datetime:
@@ -56,15 +60,35 @@ class Heartbeat:
 
     async def beat(self) -> None:
         """Beats once. Raises StoreUnavailable."""
+        async with self._beating:  # two at once would both make up for the same difference of clocks
+            await self._beat()
+
+    async def _beat(self) -> None:
         asked_at, asked = self._clock.now(), self._monotonic()
-        store_now = await self._store.beat(self.owner, asked_at)
+        told = self._clock.machine() if isinstance(self._clock, SystemClock) else asked_at
+        store_now = await self._store.beat(self.owner, told)
         gap_s = 0.0 if self._beaten_at is None else asked - self._beaten_at
         if gap_s >= SURE_FOR_S:
             self.gaps += 1
             log.warning("beats were missed; what was held before is given up", gap_s=round(gap_s, 1))
-        self._beaten_at = asked
         if isinstance(self._clock, SystemClock):
-            self._clock.offset += store_now - asked_at
+            self._agree(store_now - asked_at, asked)
+        self._beaten_at = asked
+
+    def _agree(self, difference: timedelta, asked: float) -> None:
+        """Goes on by the store's time."""
+        if isinstance(self._clock, SystemClock):
+            self._clock.offset += difference
+        if self._beaten_at is not None and abs(difference.total_seconds()) > STEP_S:
+            self._set_at = asked
+            log.warning(
+                "the store's clock was set; nobody is taken for dead for a while", by_s=difference.total_seconds()
+            )
+
+    async def steady(self) -> bool:
+        """Whether the ages of heartbeats mean something: the store's clock was not set just now. Raises StoreUnavailable."""
+        await self.beat()
+        return self._set_at is None or self._monotonic() - self._set_at >= STEADY_AFTER_S
 
     async def run(self) -> None:
         """Beats every 3 s until cancelled."""
