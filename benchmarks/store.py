@@ -1,6 +1,8 @@
-"""The store alone: accepts, then claims and finishes, on a file; prints rates and CPU of this process.
+"""The store alone: accepts, then claims and finishes; prints rates, CPU of this process and of the server.
 
-python -m benchmarks.store [--events N] [--in-flight N] [--memory] [--profile]
+python -m benchmarks.store [--events N] [--in-flight N] [--memory | --postgresql | --url URL] [--profile]
+
+`--postgresql` starts the server of the tests' wheel, durable as operators run it.
 """
 
 from __future__ import annotations
@@ -8,10 +10,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import cProfile
+import os
+import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -94,24 +99,64 @@ async def finish(store: Store, claimed: Claimed, clock: SystemClock) -> None:
     )
 
 
-async def timed(what: str, store: Store, number: int, job: Callable[[], Awaitable[T]]) -> T:
+def server_cpu_s(pattern: str) -> float:
+    """CPU seconds of all processes whose command line holds `pattern`, or that a process like that started; 0 for none."""
+    if not pattern:
+        return 0.0
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            line = stat.with_name("cmdline").read_bytes().decode(errors="replace")
+            if "postgres" in line and not line.startswith(sys.executable):
+                fields = stat.read_text().rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])
+        except OSError:
+            continue
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+async def timed(what: str, measured: Measured, number: int, job: Callable[[], Awaitable[T]]) -> T:
+    store = measured.store
     commits, wall, cpu = store.commits, time.perf_counter(), time.process_time()
+    server = server_cpu_s(measured.server)
     result = await job()
     took, used = time.perf_counter() - wall, time.process_time() - cpu
-    commits = store.commits - commits
-    print(f"{what:14} {number / took:8,.0f}/s  {used / number * 1e6:5.0f} us CPU  {number / commits:5.1f} a commit")
+    commits, server = store.commits - commits, server_cpu_s(measured.server) - server
+    told = f"  {server / number * 1e6:5.0f} us CPU of the server" if measured.server else ""
+    print(
+        f"{what:14} {number / took:8,.0f}/s  {used / number * 1e6:5.0f} us CPU{told}  {number / commits:5.1f} a commit"
+    )
     return result
 
 
-async def main(chosen: argparse.Namespace) -> None:
+@dataclass(frozen=True)
+class Measured:
+    """A store, and the server to watch (empty: none)."""
+
+    store: Store
+    server: str
+
+
+async def main(chosen: argparse.Namespace, url: str) -> None:
     clock = SystemClock()
     with tempfile.TemporaryDirectory() as folder:
-        url = "sqlite://" if chosen.memory else "sqlite:///bench.db"
-        store = await Store.open(url, project=Path(folder), clock=clock)
+        instance = f"bench-{uuid.uuid4().hex[:8]}"
+        store = await Store.open(url, project=Path(folder), clock=clock, instance=instance)
+        measured = Measured(store, "postgres" if url.startswith("postgres") else "")
         arrivals = [arrival(number, clock.now()) for number in range(chosen.events)]
-        ids = await timed("accept", store, len(arrivals), lambda: accept_all(store, arrivals, chosen.in_flight))
-        await timed("claim + finish", store, len(ids), lambda: work_all(store, ids, clock, chosen.batch))
+        ids = await timed("accept", measured, len(arrivals), lambda: accept_all(store, arrivals, chosen.in_flight))
+        await timed("claim + finish", measured, len(ids), lambda: work_all(store, ids, clock, chosen.batch))
         await store.close()
+
+
+def run(chosen: argparse.Namespace) -> None:
+    if chosen.postgresql:
+        from tests.postgres import running
+
+        with running(durable=True) as server:
+            asyncio.run(main(chosen, server.url))
+        return
+    asyncio.run(main(chosen, chosen.url or ("sqlite://" if chosen.memory else "sqlite:///bench.db")))
 
 
 if __name__ == "__main__":
@@ -120,9 +165,11 @@ if __name__ == "__main__":
     parser.add_argument("--in-flight", type=int, default=32)
     parser.add_argument("--batch", type=int, default=30)
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--postgresql", action="store_true")
+    parser.add_argument("--url")
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
     if options.profile:
-        cProfile.run("asyncio.run(main(options))", sort="tottime")
+        cProfile.run("run(options)", sort="tottime")
     else:
-        asyncio.run(main(options))
+        run(options)

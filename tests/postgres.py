@@ -8,14 +8,15 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from psycopg import sql
@@ -59,12 +60,15 @@ class Server:
 
     def kill(self) -> None:
         """SIGKILL for the server and all its processes at once, as the kernel kills."""
-        main = int((self.data / "postmaster.pid").read_text().split()[0])
-        children = subprocess.run(
-            ["pgrep", "-P", str(main)], capture_output=True, text=True, check=False
-        ).stdout.split()
-        for pid in (main, *map(int, children)):
-            with_pid_gone_already(pid)
+        lock = self.data / "postmaster.pid"
+        main = psutil.Process(int(lock.read_text().split()[0]))
+        for process in (main, *main.children()):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        while psutil.pid_exists(main.pid) and main.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        for left in (lock, *self.folder.glob(".s.PGSQL.*.lock")):
+            left.unlink()  # where nobody has buried it yet, its number would still seem to live
 
     def execute(self, statement: str | sql.Composed) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -101,14 +105,6 @@ class Server:
             timeout=60,
             **self._user,  # type: ignore[arg-type]
         )
-
-
-def with_pid_gone_already(pid: int) -> None:
-    """Kills it; one that ended meanwhile is what we wanted."""
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
 
 
 @contextmanager

@@ -133,7 +133,7 @@ def _rows(found: Ledger) -> Iterator[Entry]:
         if counted or rows:
             name = f"pipeline {pipeline}, {what}" if pipeline else f"events, {what}"
             yield Entry(
-                what=name if what != "events" else "events stored",
+                what=name,
                 left="counted",
                 left_number=counted,
                 right="rows",

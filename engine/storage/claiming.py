@@ -84,7 +84,7 @@ _NOW = bindparam("now", type_=BigInteger())
 _free = deliveries.alias("f")
 _UNLOCKED = (
     select(_free.c.id)
-    .where(among(_free.c.id, "ids"), _free.c.state == WAITING)
+    .where(among(_free.c.id, "ids"))  # no more: another condition would invite another index
     .order_by(_free.c.id)
     .with_for_update(skip_locked=True)
 )
@@ -141,6 +141,7 @@ OUTDONE = Prepared(
     .join_from(_newest, other, other.c.lane == _newest.c.lane)
     .where(
         among(_newest.c.id, "ids"),
+        among(other.c.lane, "lanes"),  # the same said twice: along that index
         other.c.state == WAITING,
         other.c.mode == LATEST,
         position(other.c) < position(_newest.c),
@@ -204,7 +205,11 @@ def _without_superseded(connection: Connection, rows: list[Any], now_us: int) ->
     latest = [row for row in rows if row.mode == "latest" and row.lane is not None]
     if not latest:
         return rows
-    outdone = [*OUTDONE.rows(connection, {"ids": listed(row.id for row in latest)})]
+    outdone = [
+        *OUTDONE.rows(
+            connection, {"ids": listed(row.id for row in latest), "lanes": listed(row.lane for row in latest)}
+        )
+    ]
     late: dict[int, Any] = {}
     enriched = [row.id for row in latest if row.source == "nsps"]
     if enriched:

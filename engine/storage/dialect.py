@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - statements of our own, values are bound
 """The few places where SQLite and PostgreSQL spell the same thing differently. Everything else is plain Core."""
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Connection, Table, Text, bindparam, cast, select, text
+from sqlalchemy import BigInteger, Connection, Integer, Table, Text, bindparam, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -41,27 +42,41 @@ def shard_of(connection: Connection) -> int:
     return int(driver.info.backend_pid) % COUNTER_SHARDS
 
 
-class json_items(FunctionElement[Any]):
-    """The items of a JSON list as rows: one bound value however long the list, so one statement text."""
+def hold_others_off(connection: Connection, what: str) -> None:
+    """Until the transaction ends nobody else of this instance passes here; a file's writer is alone anyhow."""
+    if connection.dialect.name == "postgresql":
+        number = "hashtextextended(current_schema() || :what, 0)"
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({number})"), {"what": f"/{what}"})
+
+
+class one_of(FunctionElement[bool]):
+    """`one_of(column, list)`: one bound value however long the list, so one statement text, and one plan: along an index."""
 
     inherit_cache = True
 
 
-@compiles(json_items, "sqlite")
-def _sqlite_items(element: Any, compiler: Any, **more: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **more)})"
+@compiles(one_of, "sqlite")
+def _sqlite_one_of(element: Any, compiler: Any, **more: Any) -> str:
+    column, items = element.clauses
+    value = _cast("value", column, "INTEGER")
+    return f"{compiler.process(column, **more)} IN (SELECT {value} FROM json_each({compiler.process(items, **more)}))"
 
 
-@compiles(json_items, "postgresql")
-def _postgresql_items(element: Any, compiler: Any, **more: Any) -> str:
-    return f"jsonb_array_elements_text(CAST({compiler.process(element.clauses, **more)} AS JSONB))"
+@compiles(one_of, "postgresql")
+def _postgresql_one_of(element: Any, compiler: Any, **more: Any) -> str:
+    # An array, not a sub-select: that would be joined, as suits statistics which are never those of this moment.
+    column, items = element.clauses
+    listed = f"jsonb_array_elements_text(CAST({compiler.process(items, **more)} AS JSONB)) AS item(value)"
+    return f"{compiler.process(column, **more)} = ANY(ARRAY(SELECT {_cast('value', column, 'BIGINT')} FROM {listed}))"
+
+
+def _cast(value: str, column: ColumnElement[Any], integer: str) -> str:
+    return f"CAST({value} AS {integer})" if isinstance(column.type, BigInteger | Integer) else value
 
 
 def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """`column` is one of the list bound as `name` (by `listed`)."""
-    value = json_items(bindparam(name, type_=Text())).table_valued("value").c.value
-    numeric = isinstance(column.type, BigInteger)
-    return column.in_(select(cast(value, BigInteger()) if numeric else value))
+    return one_of(column, bindparam(name, type_=Text()))
 
 
 def listed(values: Iterable[Any]) -> str:

@@ -15,8 +15,9 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from engine.storage.counting import HOUR_US, Counts, count
+from engine.storage.dialect import hold_others_off
 from engine.storage.numbers import day_of
-from engine.storage.partitions import ATTEMPTS, EVENTS, HISTORY, REPLIES, SEARCH_KEYS, Partitioned, existing, lock
+from engine.storage.partitions import ATTEMPTS, EVENTS, HISTORY, REPLIES, SEARCH_KEYS, Partitioned, existing
 
 KEYS_AT_ONCE = 10_000
 
@@ -34,7 +35,7 @@ class Dropping:
         """Drops it; returns how many events went."""
         if self.day is None and not self.replies and not self.search_keys:
             return 0
-        lock(connection, "partitions")
+        hold_others_off(connection, "partitions")
         connection.execute(text("SET LOCAL statement_timeout = '10min'"))
         for name in self.replies:
             connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")

@@ -18,13 +18,13 @@ from engine.storage.moving import Moved, move
 from engine.storage.prepared import Prepared
 from engine.storage.protocol import Finished
 from engine.storage.rows import FIRST_LOOK_US
-from engine.storage.tables import RUNNING, WAITING, attempts, deliveries, replies, search_keys
+from engine.storage.tables import WAITING, attempts, deliveries, replies, search_keys
 
 d = deliveries.c
 
 HELD = Prepared(
-    select(d.id, d.fence, d.event_seq, d.pipeline, d.lane, d.policy_off, d.progress)
-    .where(among(d.id, "ids"), d.state == RUNNING)
+    select(d.id, d.state, d.fence, d.event_seq, d.pipeline, d.lane, d.policy_off, d.progress)
+    .where(among(d.id, "ids"))
     .with_for_update()
 )
 
@@ -72,7 +72,7 @@ def finish_group(connection: Connection, finished: Sequence[Finished]) -> Sequen
     lost: dict[int, ClaimLost] = {}
     for index, one in enumerate(finished):
         row = rows.get(one.delivery_id)
-        if row is None or row.fence != one.fence or one.delivery_id in mine:
+        if row is None or row.state != "running" or row.fence != one.fence or one.delivery_id in mine:
             lost[index] = claim_lost(one.delivery_id)
         else:
             mine[one.delivery_id] = (one, row)

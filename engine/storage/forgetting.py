@@ -42,11 +42,14 @@ class RetentionArea(Area):
 
     async def _drop_days(self, now_us: int, finished_us: int, replies_us: int) -> int:
         await self._write(lambda connection: make_ahead(connection, now_us))
-        dropping = await self._read(lambda connection: expired(connection, finished_us, replies_us))
-        after: int | None = 0 if dropping.day is not None else None
-        while after is not None:
-            after = await self._write(partial(trim_keys, dropping=dropping, after=after))
-        return await self._write(dropping.drop)
+        while True:  # a day on which nothing came is no reason to stop
+            dropping = await self._read(lambda connection: expired(connection, finished_us, replies_us))
+            after: int | None = 0 if dropping.day is not None else None
+            while after is not None:
+                after = await self._write(partial(trim_keys, dropping=dropping, after=after))
+            gone = await self._write(dropping.drop)
+            if gone or dropping.day is None:
+                return gone
 
 
 def forget(connection: Connection, finished_us: int, replies_us: int) -> int:

@@ -17,7 +17,7 @@ from engine.storage.finding import page, seq_of, seq_of_id
 from engine.storage.instants import instant, instant_or_none
 from engine.storage.protocol import AttemptRow, DeliveryRow, EventFilter, EventRow
 from engine.storage.rows import events_by_seq
-from engine.storage.tables import RUNNING, WAITING, attempts, deliveries, events, refusals, replies
+from engine.storage.tables import RUNNING, WAITING, ZERO, attempts, deliveries, events, refusals, replies
 
 FINISHED: tuple[State, ...] = ("delivered", "skipped", "superseded", "failed")
 
@@ -112,7 +112,9 @@ def _counts(connection: Connection) -> Mapping[str, Any]:
         states = {state: of.get(state, 0) for state in FINISHED}
         states |= {"running": running.get(pipeline, 0), "waiting": unfinished - running.get(pipeline, 0)}
         told[pipeline] = {state: number for state, number in states.items() if number}
-    oldest = connection.execute(select(func.min(deliveries.c.due_at)).where(deliveries.c.state == WAITING)).scalar_one()
+    oldest = connection.execute(
+        select(func.min(deliveries.c.due_at)).where(deliveries.c.state == WAITING, deliveries.c.due_at > ZERO)
+    ).scalar_one()
     forgotten = Counter({outcome: 0 for _, outcome in counted})
     for (_, outcome), number in counted.items():
         forgotten[outcome] += number if outcome.startswith("forgotten ") else 0

@@ -46,6 +46,7 @@ def ledger(connection: Connection, since: datetime | None) -> Ledger:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.exec_driver_sql("SET LOCAL statement_timeout = '10min'")
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = on")
     hour = 0 if since is None else _begin(connection, hour_of(micros(since)))
     counted = Counter(totals(connection, hour))
     for (pipeline, what), number in list(counted.items()):

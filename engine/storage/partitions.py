@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from hashlib import blake2b
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from engine.storage.dialect import hold_others_off
 from engine.storage.instants import EPOCH, SECOND_US
 from engine.storage.numbers import day_of, first_of
 
@@ -95,7 +95,7 @@ def make_ahead(connection: Connection, at_us: int) -> None:
 
 def make(connection: Connection, day: date) -> None:
     """Makes the partitions of one day, once, whoever else is at it."""
-    lock(connection, "partitions")
+    hold_others_off(connection, "partitions")
     for kind in ALL:
         if not _exists(connection, kind.name(day)):
             _make(connection, kind, day)
@@ -117,13 +117,6 @@ def existing(connection: Connection, kind: Partitioned) -> Iterator[date]:
     asked = text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass(:name)")
     names = connection.execute(asked, {"name": kind.table}).scalars().all()
     return iter(sorted(day for name in names if (day := kind.day(name)) is not None))
-
-
-def lock(connection: Connection, what: str) -> None:
-    """Holds others of this instance off `what` until the transaction ends."""
-    where = connection.execute(text("SELECT current_schema()")).scalar()
-    number = int.from_bytes(blake2b(f"{where}/{what}".encode(), digest_size=8).digest(), "big", signed=True)
-    connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
 
 
 def _exists(connection: Connection, name: str) -> bool:

@@ -7,6 +7,7 @@ libpq's: several hosts, `sslmode`, `passfile` and the rest work as its documenta
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
@@ -26,6 +27,7 @@ T = TypeVar("T")
 WRITERS = 3
 READERS = 2
 TRIES = 5
+PAUSE_S = 0.02
 POOL_WAIT_S = 10
 # 40001 serialization failure, 40P01 deadlock: the server undid it all and asks to be asked again.
 AGAIN = {"40001", "40P01"}
@@ -37,6 +39,12 @@ SETTINGS = {
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "60s",
     "timezone": "UTC",
+    # Every statement of ours has its index. What the server knows of tables that fill and empty is never of this moment, and
+    # by it would read all of them now and then.
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
 }
 REACHED_BY: dict[str, Any] = {
     "connect_timeout": 5,
@@ -102,6 +110,7 @@ class ServerConnections:
 
     def _transact(self, job: Callable[[Connection], T]) -> T:
         for left in reversed(range(TRIES)):
+            time.sleep(PAUSE_S * (TRIES - 1 - left))  # whoever we were in the way of goes first
             committing = False
             try:
                 with self._engine.connect() as connection:

@@ -18,10 +18,10 @@ from engine.storage.finishing import claim_lost
 from engine.storage.instants import instant, micros
 from engine.storage.owners import owner_alive
 from engine.storage.prepared import Prepared
-from engine.storage.tables import RUNNING, deliveries, once
+from engine.storage.tables import deliveries, once
 
 d = deliveries.c
-HOLDERS = Prepared(select(d.id, d.fence, d.owner).where(among(d.id, "ids"), d.state == RUNNING).with_for_update())
+HOLDERS = Prepared(select(d.id, d.state, d.fence, d.owner).where(among(d.id, "ids")).with_for_update())
 KEEP = Prepared(
     update(deliveries)
     .where(d.id == bindparam("of_id", type_=BigInteger()))
@@ -91,7 +91,8 @@ def keep_group(connection: Connection, kept: Sequence[Kept]) -> Sequence[NspsErr
 
 
 def _holders(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[int | None, str | None]]:
-    return {row.id: (row.fence, row.owner) for row in HOLDERS.run(connection, {"ids": listed(ids)})}
+    rows = HOLDERS.rows(connection, {"ids": listed(ids)})
+    return {row.id: (row.fence, row.owner) for row in rows if row.state == "running"}
 
 
 def intend_group(connection: Connection, intents: Sequence[Intent]) -> Sequence[OnceNote | NspsError]:

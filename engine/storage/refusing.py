@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from engine.errors import NspsError
 from engine.storage.area import Area
 from engine.storage.counting import Counts, count, hour_of
+from engine.storage.dialect import hold_others_off
 from engine.storage.encoding import from_json, storable, to_json
 from engine.storage.instants import SECOND_US, instant, micros
 from engine.storage.protocol import Refusal
@@ -64,6 +65,7 @@ def _admitted(connection: Connection, refusal_id: int, event_id: str, now_us: in
 
 def refuse_group(connection: Connection, refused: Sequence[Refusal]) -> Sequence[NspsError | None]:
     now_us = micros(refused[-1].at)
+    hold_others_off(connection, "refusals")  # the bounds hold for all processes together
     kept = _within_rate(connection, refused, now_us)
     if kept:
         connection.execute(insert(refusals), [_row(one) for one in kept])

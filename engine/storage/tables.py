@@ -33,6 +33,7 @@ Name = Text().with_variant(Text(collation="C"), "postgresql")
 # Rows that change all the time: room to change within their page, and a vacuum that comes early.
 QUEUE = {"fillfactor": 70, "autovacuum_vacuum_scale_factor": 0.02, "autovacuum_vacuum_cost_delay": 0}
 
+ZERO = literal_column("0", BigInteger())
 WAITING = literal_column("'waiting'", Text())
 RUNNING = literal_column("'running'", Text())
 FAILED = literal_column("'failed'", Text())
@@ -139,7 +140,9 @@ _running = deliveries.c.state == RUNNING
 _waiting = deliveries.c.state == WAITING
 # NOT EXISTS alone lets two of one lane run on PostgreSQL: this index is the promise.
 Index("one_running_per_lane", deliveries.c.lane, unique=True, sqlite_where=_running, postgresql_where=_running)
-Index("deliveries_due", deliveries.c.due_at, sqlite_where=_waiting, postgresql_where=_waiting)
+# Of no use but for due times: a lane is never looked up along it.
+_due = _waiting & (deliveries.c.due_at > ZERO)
+Index("deliveries_due", deliveries.c.due_at, sqlite_where=_due, postgresql_where=_due)
 Index("deliveries_owner", deliveries.c.owner, sqlite_where=_running, postgresql_where=_running)
 Index(
     "lane_waiting",

@@ -139,7 +139,7 @@ async def test_hostile_values_are_stored(scene: Scene, more: dict[str, Any]) -> 
 
 
 async def test_a_row_that_cannot_be_stored_refuses_only_itself(scene: Scene) -> None:
-    bad = event(scene.now, 2, body=["no bytes"])
+    bad = event(scene.now, 2, body=object())
     calls = [scene.accept(routed(scene.now)), scene.accept(routed(scene.now), of=bad), scene.accept(routed(scene.now))]
     results = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(one) for one in results] == [Accepted, StoreUnavailable, Accepted]

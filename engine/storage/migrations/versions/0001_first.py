@@ -124,7 +124,7 @@ def _deliveries() -> None:
         sqlite_autoincrement=True,
         postgresql_with=QUEUE,
     )
-    op.create_index("deliveries_due", "deliveries", ["due_at"], **only("state = 'waiting'"))
+    op.create_index("deliveries_due", "deliveries", ["due_at"], **only("state = 'waiting' AND due_at > 0"))
     op.create_index("deliveries_event", "deliveries", ["event_seq"])
     op.create_index("deliveries_owner", "deliveries", ["owner"], **only("state = 'running'"))
     op.create_index("lane_waiting", "deliveries", ["lane", "pos_time", "pos_event", "id"], **only("state = 'waiting'"))
