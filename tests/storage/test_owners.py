@@ -37,3 +37,17 @@ async def test_a_heartbeat_that_had_to_wait_for_its_turn_does_not_take_the_wait_
         assert abs(told - asked_at) < SMALL
     finally:
         await store.close()
+
+
+async def test_heartbeats_do_not_shift_the_clock_of_a_process_by_themselves(place: Place) -> None:
+    clock = SystemClock()
+    store = await place.open(clock)
+    try:
+        owner = Owner(id="one", host="h", pid=1, started_at=clock.now(), config_hash="c")
+        shifted = timedelta(0)
+        for _ in range(20):
+            asked_at = clock.now()
+            shifted += await store.beat(owner, asked_at) - asked_at
+        assert abs(shifted / 20) < SMALL / 20
+    finally:
+        await store.close()
