@@ -10,6 +10,7 @@ from engine.masking import Masker
 from engine.pipeline import Pipeline
 from engine.process import Part
 from engine.settings import EspfReceiver, NspsReceiver
+from engine.windows import in_words
 
 BEGINS: Mapping[Part, str] = {"all": "NSPS runs", "receiver": "NSPS receives for", "worker": "NSPS delivers for"}
 
@@ -26,6 +27,9 @@ def summary_lines(catalog: Catalog, masker: Masker, part: Part, where: str) -> I
             yield f"  receives   {_receiver(sender, receiver, where)}"
     for pipeline in catalog.pipelines.values():
         yield f"  pipeline   {_pipeline(pipeline)}"
+    for connector in catalog.connectors.values():
+        if connector.windows:
+            yield f"  not called {connector.name}: {', '.join(in_words(window) for window in connector.windows)}"
     if not catalog.pipelines:
         yield "  pipeline   none: events are stored, and `nsps replay` routes them once there is one"
     yield where if part == "worker" else f"Listening at {where}"

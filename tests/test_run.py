@@ -48,8 +48,13 @@ def test_the_summary_says_what_is_on_and_what_is_off_and_why_without_secrets(tmp
     needy = (NSPS + "queue: ${NSPS_QUEUE}\n").replace("  nsps:\n", "  nsps:\n    needs: [SOME_TOKEN]\n")
     project = write_project(tmp_path / "project", needy, PIPELINE.replace("events:", "needs: [MISSING]\nevents:"))
     environ = {**ENVIRON, "NSPS_STORE": "sqlite:///pass-word-1.db", "NSPS_QUEUE": "redis://user:hidden-word@host"}
+    connector = project / "connectors" / "target.yaml"
+    connector.write_text(
+        connector.read_text() + 'windows: [{days: [sun], from: "02:00", to: "04:00", zone: Europe/Kyiv}]\n'
+    )
     lines = list(summary_lines(open_project(project, environ), Masker(["pass-word-1"]), "all", "http://h:1"))
     told = "\n".join(lines)
+    assert "not called target: sun 02:00-04:00 Europe/Kyiv" in told
     assert "NSPS runs test" in told
     assert "POST http://h:1/espf from ESPF" in told
     assert "as a connector of NSPS: off, " in told and "SOME_TOKEN" in told

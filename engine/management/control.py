@@ -10,6 +10,7 @@ from engine.catalog import Catalog
 from engine.clock import Clock
 from engine.errors import WrongUse
 from engine.loading.suggest import nearest
+from engine.management.shut import window_lines, windows_now
 from engine.management.todo import resume_command, spoken, todo_lines, troubles
 from engine.management.waits import waits_now
 from engine.storage.protocol import Control, History, Hold, Owner
@@ -61,6 +62,7 @@ async def standing(store: Any, catalog: Catalog, clock: Clock) -> dict[str, Any]
         "held_back": waits.by_pipeline(counts["deliveries"]),
         "troubles": await troubles(_history(store)),
         "off": {name: p.off for name, p in catalog.pipelines.items() if p.off},
+        "windows": windows_now(catalog, now),
         "configuration": catalog.hash,
     }
 
@@ -90,6 +92,8 @@ def standing_lines(told: Mapping[str, Any], now: datetime) -> Iterator[str]:
     counted = (("event", "events"), ("repeat", "repeats"), ("refused", "refused"))
     yield "in all " + ", ".join(f"{told[many]} {one if told[many] == 1 else many}" for one, many in counted)
     yield ""
+    for line in window_lines(told["windows"]):
+        yield f"not called {line}"
     yield from _process_lines(told)
     yield faint(f"this folder: configuration {told['configuration'][:12]}")
 
