@@ -43,7 +43,7 @@ class Sender:
     """Posts to the receivers in turn. `accepted` is when each event was first answered 200, by its id."""
 
     ports: Callable[[], Sequence[int]]
-    timeout_s: float = 15.0
+    timeout_s: float = 60.0
     sent: set[str] = field(default_factory=set)
     accepted: dict[str, float] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)

@@ -24,6 +24,7 @@ class Effects:
     times: Counter[str] = field(default_factory=Counter)
     keys: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     lanes: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
+    versions: list[str | None] = field(default_factory=list)  # of the configuration, where requests tell it
     asked: Counter[str] = field(default_factory=Counter)  # all requests, refused ones too
     asked_at: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
@@ -46,6 +47,7 @@ def effects(log: Path) -> Effects:
         found.first_at.setdefault(name, line["t"])
         found.at.append(line["t"])
         found.times[name] += 1
+        found.versions.append(line["version"])
         found.lanes[(line["path"], line["lane"])].append(int(name))
     return found
 
@@ -60,6 +62,7 @@ class Rows:
     reasons: dict[str, str] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
     endings: Counter[str] = field(default_factory=Counter)
+    configurations: set[str] = field(default_factory=set)  # that attempts name
     counted: dict[tuple[str, str], int] = field(default_factory=dict)
     by_pipeline: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -99,6 +102,8 @@ def rows(url: str) -> Rows:
                 found.by_pipeline[pipeline, state] += 1
         for ending, number in connection.execute(text("SELECT ending, count(*) FROM attempts GROUP BY ending")):
             found.endings[ending] = number
+        told = text("SELECT DISTINCT config_hash FROM attempts WHERE config_hash <> ''")
+        found.configurations = set(connection.execute(told).scalars())
         counted = text("SELECT pipeline, outcome, sum(count) FROM counters GROUP BY pipeline, outcome")
         found.counted = {(name, outcome): int(number) for name, outcome, number in connection.execute(counted)}
     return found

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 
@@ -31,14 +31,13 @@ def dies_at(moment: str, count: int) -> Callable[[str], None]:
 
 def move_clock(file: Path) -> None:
     """From now on the machine's clock, as this process sees it, is as far off as the file says."""
+    import engine.run
     from engine.clock import SystemClock
 
-    machine = SystemClock.now
+    def machine() -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=float(file.read_text()))
 
-    def now(self: SystemClock) -> datetime:
-        return machine(self) + timedelta(seconds=float(file.read_text()))
-
-    SystemClock.now = now  # type: ignore[method-assign]
+    engine.run.SystemClock = lambda: SystemClock(machine=machine)  # type: ignore[misc,assignment]
 
 
 def main() -> int:

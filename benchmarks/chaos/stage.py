@@ -151,8 +151,8 @@ async def stage(
         await target.ready()
         yield world
     finally:
-        system.abort()
         target.running.abort()
+        system.abort()
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -7,12 +7,13 @@ Run as a script: target.py PORT LOGFILE SEED. `POST /_behave` sets how each path
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
 import random
 import signal
 import sys
 import time
-import zlib
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ GIGABYTE = 1 << 30
 
 
 class Target:
-    """ASGI. A line of the log is {t, path, id, lane, key, status}; only a status of 200 is an effect."""
+    """ASGI. A line of the log is {t, path, id, lane, key, status, version}; only a status of 200 is an effect."""
 
     def __init__(self, log: str, seed: int) -> None:
         self._log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -41,19 +42,22 @@ class Target:
         if name == "_behave":
             self._behaviour = orjson.loads(raw)
             return await answer(send, 200)
-        await self._take(name, orjson.loads(raw or b"{}"), scope, send)
+        await self._take(name, orjson.loads(raw or b"{}"), scope, (receive, send))
 
-    async def _take(self, name: str, body: dict[str, Any], scope: Any, send: Any) -> None:
+    async def _take(self, name: str, body: dict[str, Any], scope: Any, line: tuple[Any, Any]) -> None:
+        receive, send = line
         told = self._behaviour.get(name, {})
         status = self._status(told, body)
         key = next((value.decode() for header, value in scope["headers"] if header == b"idempotency-key"), "")
-        self._note(path=name, id=body.get("id"), lane=body.get("lane"), key=key, status=status)
+        self._note(
+            path=name, id=body.get("id"), lane=body.get("lane"), key=key, status=status, version=body.get("version")
+        )
         if body.get("id") == told.get("kills"):
             os.kill(caller(scope["client"][1]), signal.SIGKILL)
         if told.get("delay_s"):
             await asyncio.sleep(told["delay_s"])
         if told.get("mode"):
-            return await MODES[told["mode"]](send)
+            return await until_gone(MODES[told["mode"]](send), receive)
         headers = [(b"retry-after", told["retry_after"].encode())] if status != 200 and "retry_after" in told else []
         await answer(send, status, headers)
 
@@ -94,13 +98,22 @@ async def answer(send: Any, status: int, headers: list[tuple[bytes, bytes]] | No
     await send({"type": "http.response.body", "body": body})
 
 
+async def until_gone(answering: Coroutine[Any, Any, None], receive: Any) -> None:
+    """Answers until the caller hangs up."""
+    tasks = [asyncio.ensure_future(answering), asyncio.ensure_future(receive())]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def hang(_send: Any) -> None:
     await asyncio.sleep(600)
 
 
 async def drip(send: Any) -> None:
     """A byte a second."""
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await begin(send)
     for _ in range(600):
         await send({"type": "http.response.body", "body": b" ", "more_body": True})
         await asyncio.sleep(1)
@@ -108,22 +121,26 @@ async def drip(send: Any) -> None:
 
 async def huge(send: Any) -> None:
     """A body of 1 GB, without its length."""
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-    for _ in range(GIGABYTE // len(CHUNK)):
-        await send({"type": "http.response.body", "body": CHUNK, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+    await begin(send)
+    await pour(send, CHUNK, GIGABYTE // len(CHUNK))
 
 
 async def gzip_bomb(send: Any) -> None:
-    """1 GB of zeros in 1 MB."""
-    headers = [(b"content-type", b"application/json"), (b"content-encoding", b"gzip")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    packer = zlib.compressobj(9, wbits=31)
-    zeros = bytes(1 << 24)
-    for _ in range(64):
-        await send({"type": "http.response.body", "body": packer.compress(zeros), "more_body": True})
+    """1 GB of zeros in 1 MB: 64 parts of 16 MB each."""
+    await begin(send, (b"content-encoding", b"gzip"))
+    await pour(send, gzip.compress(bytes(1 << 24)), 64)
+
+
+async def begin(send: Any, *headers: tuple[bytes, bytes]) -> None:
+    fixed = (b"content-type", b"application/json")
+    await send({"type": "http.response.start", "status": 200, "headers": [fixed, *headers]})
+
+
+async def pour(send: Any, chunk: bytes, times: int) -> None:
+    for _ in range(times):
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await asyncio.sleep(0)
-    await send({"type": "http.response.body", "body": packer.flush()})
+    await send({"type": "http.response.body", "body": b""})
 
 
 MODES = {"hang": hang, "drip": drip, "huge": huge, "gzip_bomb": gzip_bomb}

@@ -6,9 +6,17 @@ import asyncio
 import time
 from pathlib import Path
 
+from benchmarks.chaos.month import DAY_S, HOUR_S, stand_for_a_month
 from benchmarks.chaos.scenario import Scenario
 from benchmarks.chaos.stage import Stage
 from benchmarks.chaos.verdict import Attack, Found
+
+# What docs/delivery.md promises, in seconds and without jitter.
+LONG = [HOUR_S * hours for hours in (1, 2, 4, 8, 16, *[24] * 28)]
+EXPECTED = {
+    "standard": [5, 10, 20, 40, 80, 160, 320, *[600] * 142, *LONG],
+    "nsps": [60, 120, 240, 480, *[600] * 95, *LONG],
+}
 
 
 async def clock_steps(stage: Stage) -> Found:
@@ -56,7 +64,34 @@ def _set(file: Path, seconds: str) -> None:
     new.replace(file)
 
 
+async def month_in_a_moment(stage: Stage) -> Found:
+    """The real parts in this process, on a virtual clock; the target refuses each call. Each attempt is claimed at its
+    very instant, and cannot be claimed a moment before."""
+    found = Found(sent=len(EXPECTED), accepted=len(EXPECTED))
+    await stage.target.behave(target={"status": 503})
+    for name, nominal in EXPECTED.items():
+        state, waits = await stand_for_a_month(stage, name)
+        days = sum(waits) / DAY_S
+        found.notes.append(f"{name}: {len(waits) + 1} attempts over {days:.1f} days, then {state}")
+        found.must(state == "failed", f"{name}: it ended {state}")
+        found.must(len(waits) == len(nominal), f"{name}: {len(waits)} delays, expected {len(nominal)}")
+        off = [
+            number
+            for number, (wait, exact) in enumerate(zip(waits, nominal, strict=False), start=1)
+            if not exact <= wait <= 1.1 * exact
+        ]
+        found.must(not off, f"{name}: the delays after attempts {off[:5]} are not what is promised")
+    return found
+
+
 SCENARIOS = (
+    Scenario(
+        id="T14",
+        does="A target refuses for a month (virtual clock): every attempt at its exact instant, then `failed`",
+        run=month_in_a_moment,
+        on=("embedded",),
+        quick=True,
+    ),
     Scenario(
         id="T15a",
         does="The clock steps an hour ahead, back, an hour behind and right again under load",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 
-from benchmarks.chaos.project import STRICT, pipeline
+from benchmarks.chaos.project import STRICT, connector, pipeline
 from benchmarks.chaos.scenario import Scenario
 from benchmarks.chaos.stage import Stage, until
+from benchmarks.chaos.system import processes_of
 from benchmarks.chaos.verdict import Attack, Found
 
 
@@ -62,7 +65,62 @@ async def pipeline_taken_away(stage: Stage) -> Found:
     return found
 
 
+VERSIONED = connector().replace(
+    "      lane: {type: string}\n", "      lane: {type: string}\n      version?: {type: string}\n"
+)
+VERSIONED = VERSIONED.replace('args.lane }}"}', 'args.lane }}", version: "{{ args.version | default(omit) }}"}')
+
+
+async def configuration_swapped(stage: Stage) -> Found:
+    """Every swap is awaited at the target; every tenth file is broken, and the one before must run on."""
+    swaps = stage.size(50, 4)
+    await stage.system.start()
+    stop = asyncio.Event()
+    load = asyncio.create_task(_until_told(stage, stop))
+    broken_seen, slowest_s = 0, 0.0
+    for version in range(1, swaps + 1):
+        begun = time.monotonic()
+        await _put(stage, f"{version}")
+        await until(lambda v=f"{version}": stage.target.effects().versions[-1:] == [v], "a swap was not taken", 20)  # type: ignore[misc]
+        slowest_s = max(slowest_s, time.monotonic() - begun)
+        if version % 10 == 0:
+            await _put(stage, "broken", "dispatch: [{call: nobody.put}]\n")
+            await asyncio.sleep(2)
+            await _put(stage, f"{version}")
+            broken_seen += stage.target.effects().versions.count("broken")
+    stop.set()
+    await load
+    found = await stage.verdict(Attack())
+    hashes = stage.rows().configurations
+    found.notes.append(f"{swaps} swaps, each taken within {slowest_s:.1f} s; {len(hashes)} configurations recorded")
+    found.must(not broken_seen, f"{broken_seen} events were delivered by a file that is refused")
+    found.must(len(hashes) <= swaps + 1, f"{len(hashes)} configurations are recorded, there were {swaps + 1}")
+    return found
+
+
+async def _until_told(stage: Stage, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        await stage.sender.send(stage.events(50), per_s=100)
+
+
+async def _put(stage: Stage, version: str, more: str = "") -> None:
+    """The next pipeline's file, at once and whole; then all processes are asked to look."""
+    text = pipeline("main", STRICT).replace("map:\n", f"map:\n  version: \"'{version}'\"\n")
+    file = stage.system.project / "pipelines" / "main.yaml"
+    new = file.with_suffix(".new")
+    new.write_text(text.replace("dispatch: [{call: target.put}]\n", more) if more else text)
+    new.replace(file)
+    for pid in processes_of(stage.system):
+        os.kill(pid, signal.SIGHUP)
+
+
 SCENARIOS = (
+    Scenario(
+        id="T10",
+        does="The configuration is swapped 50 times under load, every tenth time by a broken one, which is refused",
+        run=configuration_swapped,
+        files={"connectors/target.yaml": VERSIONED},
+    ),
     Scenario(
         id="T21",
         does="Paused and resumed again and again under load: nothing is sent meanwhile, all in order afterwards",

@@ -7,8 +7,9 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable
 
+from benchmarks.chaos.process import dead
 from benchmarks.chaos.scenario import Scenario
-from benchmarks.chaos.stage import Stage
+from benchmarks.chaos.stage import Stage, until
 from benchmarks.chaos.verdict import Attack, Found
 
 Fault = Callable[[Stage, float], Awaitable[None]]
@@ -87,8 +88,12 @@ async def store_stopped(stage: Stage, outage_s: float) -> None:
 
 async def store_killed(stage: Stage, _outage_s: float) -> None:
     """kill -9 of the server and all its processes; it recovers from its log."""
-    await asyncio.to_thread(stage.system.postgres.kill)
-    await asyncio.sleep(1)
+    server = stage.system.postgres
+    lock = server.data / "postmaster.pid"
+    pid = lock.read_text().split()[0]
+    await asyncio.to_thread(server.kill)
+    await until(lambda: dead(int(pid)), "PostgreSQL did not die")
+    lock.unlink()  # a process that nobody reaps looks alive to the next one
     await asyncio.to_thread(stage.system.postgres.start)
 
 
