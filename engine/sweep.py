@@ -19,6 +19,8 @@ from engine.storage.protocol import Claims, Control, Look
 from engine.working.holds import Holds
 
 EVERY_S = 1.0
+RESTS_TIMES = 10  # looks past a large backlog that is held take long: they take a tenth of the time at most
+LONGEST_REST_S = 10.0
 LOOKS = 500
 FORGET_EVERY_S = 600.0
 INTERRUPTED = "interrupted: its receiver was gone before it was its turn; the sender repeats it"
@@ -58,8 +60,9 @@ class Sweep:
 
     async def run(self) -> None:
         """Looks until cancelled; a store that is away is waited for."""
-        failing = False
+        failing, loop = False, asyncio.get_running_loop()
         while True:
+            began_s = loop.time()
             try:
                 found = await self.look()
                 if failing:
@@ -69,7 +72,8 @@ class Sweep:
                 if not failing:
                     log.warning("cannot look: the store is not available", why=str(error))
                 failing, found = True, 0
-            await asyncio.sleep(0 if found >= LOOKS else EVERY_S)
+            rest_s = min(LONGEST_REST_S, max(EVERY_S, RESTS_TIMES * (loop.time() - began_s)))
+            await asyncio.sleep(0 if found >= LOOKS else rest_s)
 
     async def look(self) -> int:
         """One look; returns how many rows it found. Raises StoreUnavailable."""
