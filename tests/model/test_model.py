@@ -12,6 +12,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,7 @@ from engine.event import Event
 from engine.management.audit import audit
 from engine.management.replay import Replay, replay
 from engine.storage.protocol import Hold
-from engine.storage.tables import deliveries, history
+from engine.storage.tables import deliveries, events, history
 from tests.model.fleet import CONNECTOR, Fleet, Host, Sent, event, load, pipeline
 
 T = TypeVar("T")
@@ -36,7 +37,13 @@ PIPELINES = {
     "plain": pipeline("plain", "Plain/*"),
 }
 ENDED = {"delivered", "skipped", "superseded", "failed"}
-ANSWERS = st.sampled_from([200, 200, 503, 429, 400, "timeout", "lost", "connect"])
+ANSWERS = st.lists(st.sampled_from([200, 503, 429, 400, "timeout", "lost", "connect"]), max_size=5)
+# Kind, subscriber and how many seconds before its receipt it happened: what comes in one burst crosses on its way.
+BURST = st.lists(
+    st.tuples(st.sampled_from(["Strict/A", "Both/A", "Plain/A"]), st.integers(1, 2), st.integers(0, 3)),
+    min_size=1,
+    max_size=5,
+)
 
 
 def catalogs() -> list[Catalog]:
@@ -77,7 +84,6 @@ class World:
     accepted: dict[int, Event] = field(default_factory=dict)
     answers: list[Any] = field(default_factory=list)
     hanging: str = ""  # `before` or `after` the effect: the next request is never answered
-    hung: asyncio.Event = field(default_factory=asyncio.Event)
     effects: list[Sent] = field(default_factory=list)
     told: list[str] = field(default_factory=list)  # what broke a rule in the middle of a step
     excused: Counter[str] = field(default_factory=Counter)  # repeats the world is to blame for, by idempotency key
@@ -90,7 +96,6 @@ class World:
             if how == "after":
                 self.effects.append(sent)
                 self.excused[sent.idempotency_key] += 1
-            self.hung.set()
             await asyncio.Event().wait()
         said = self.answers.pop(0) if self.answers else 200
         if said == 200 or said in ("timeout", "lost"):  # taken, though we may never hear of it
@@ -125,42 +130,36 @@ class World:
         found: list[Row] = []
         with engine.connect() as connection:
             for table in (deliveries, history):
-                c = table.c
-                over = c.superseded_by if table is history else None
-                for row in connection.execute(select(table)):
-                    found.append(self._row(row, row.superseded_by if over is not None else None))
+                both = select(table, events.c.i_event).join(events, events.c.seq == table.c.event_seq)
+                found += [self._row(row) for row in connection.execute(both)]
         return sorted(found, key=lambda one: one.id)
 
-    def _row(self, row: Any, superseded_by: int | None) -> Row:
+    def _row(self, row: Any) -> Row:
         return Row(
             id=row.id,
-            i_event=self.numbers[row.event_seq],
+            i_event=row.i_event,
             pipeline=row.pipeline,
             lane=row.lane,
             mode=row.mode,
             position=(row.pos_time, row.pos_event, row.id),
             state=row.state,
-            superseded_by=superseded_by,
+            superseded_by=getattr(row, "superseded_by", None),
             replay_of=row.replay_of,
         )
-
-    @property
-    def numbers(self) -> dict[int, str]:
-        """i_event by number of arrival: one by one, as the model sends them."""
-        return {seq: str(number) for seq, number in enumerate(self.accepted, 1)}
 
 
 class DeliveryMachine(RuleBasedStateMachine):
     """Everything that can happen, one after another."""
 
-    @initialize(hosts=st.integers(1, 3))
-    def begin(self, hosts: int) -> None:
+    @initialize(hosts=st.integers(1, 3), burst=BURST, answers=ANSWERS)
+    def begin(self, hosts: int, burst: list[tuple[str, int, int]], answers: list[Any]) -> None:
         self.runner = asyncio.Runner()
         self.fleet = self.run(Fleet.open(CATALOGS[0], hosts))
         self.world = World(self.fleet)
         self.fleet.answers = self.world.answer
         self.replays: Counter[tuple[str, str]] = Counter()
         self.paused: set[str] = set()
+        self.receive(burst, answers)
 
     def run(self, job: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(job)
@@ -177,14 +176,25 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
-    @rule(kind=st.sampled_from(["Strict/A", "Both/A", "Plain/A"]), account=st.integers(1, 2), ago=st.integers(0, 3))
-    def receive(self, kind: str, account: int, ago: int) -> None:
-        number = len(self.world.accepted) + 1
+    @rule(burst=BURST, answers=ANSWERS)
+    def receive(self, burst: list[tuple[str, int, int]], answers: list[Any]) -> None:
+        self.world.answers = answers
+        self.run(self.arrive(burst))
+        self.run(self.fleet.idle())
+
+    async def arrive(self, burst: list[tuple[str, int, int]]) -> None:
+        """All at once, so that they wait for each other before the first is claimed."""
         at = self.fleet.clock.now()
-        said = at.replace(second=max(0, at.second - ago)).strftime("%Y-%m-%d %H:%M:%S")
-        one = event(number, kind, account, at, event_time=said)
+        made = [self.made(kind, account, at - timedelta(seconds=ago)) for kind, account, ago in burst]
+        accepted = await asyncio.gather(*(self.fleet.receive(one) for one in made))
+        assert all(one.new for one in accepted)
+
+    def made(self, kind: str, account: int, happened_at: datetime) -> Event:
+        number = len(self.world.accepted) + 1
+        said = happened_at.strftime("%Y-%m-%d %H:%M:%S")
+        one = event(number, kind, account, self.fleet.clock.now(), event_time=said)
         self.world.accepted[number] = one
-        assert self.run(self.taken(one)).new
+        return one
 
     @rule(chosen=st.integers(0, 50))
     def duplicate(self, chosen: int) -> None:
@@ -198,31 +208,29 @@ class DeliveryMachine(RuleBasedStateMachine):
         await self.fleet.idle()
         return accepted
 
-    @rule(answers=st.lists(ANSWERS, min_size=1, max_size=4))
-    def the_system_will_answer(self, answers: list[Any]) -> None:
+    @rule(seconds=st.sampled_from([1, 6, 12, 30, 70, 600]), burst=BURST, answers=ANSWERS)
+    def time_passes(self, seconds: int, burst: list[tuple[str, int, int]], answers: list[Any]) -> None:
+        """What came just before meets what is due again."""
         self.world.answers = answers
-
-    @rule(seconds=st.sampled_from([1, 3, 6, 30, 70, 600]))
-    def time_passes(self, seconds: int) -> None:
+        self.run(self.arrive(burst[1:]))
         self.run(self.fleet.later(seconds))
 
     @rule(seconds=st.sampled_from([-20, -3, 3600]))
     def the_clock_steps(self, seconds: int) -> None:
         self.run(self.fleet.later(seconds))
 
-    @rule(chosen=st.integers(0, 2), how=st.sampled_from(["before", "after"]))
-    def crash_in_flight(self, chosen: int, how: str) -> None:
+    @rule(burst=BURST, how=st.sampled_from(["before", "after"]))
+    def crash_in_flight(self, burst: list[tuple[str, int, int]], how: str) -> None:
         """A process is killed while its request is out, before or after the system took it."""
-        self.run(self.hang_and_kill(how))
+        self.run(self.hang_and_kill(burst, how))
 
-    async def hang_and_kill(self, how: str) -> None:
-        self.world.hanging, self.world.hung = how, asyncio.Event()
-        await self.fleet.later(6)
+    async def hang_and_kill(self, burst: list[tuple[str, int, int]], how: str) -> None:
+        self.world.hanging, self.world.answers = how, []
+        await self.arrive(burst)
+        await self.fleet.idle()
         self.world.hanging = ""
-        if not self.world.hung.is_set():
-            return
-        victim = next(host for host in self.fleet.hosts if host.worker.running)
-        await self.replace(victim)
+        for victim in [host for host in self.fleet.hosts if host.worker.running]:
+            await self.replace(victim)
 
     @rule(chosen=st.integers(0, 2))
     def crash(self, chosen: int) -> None:
@@ -255,8 +263,10 @@ class DeliveryMachine(RuleBasedStateMachine):
     def replay(self, chosen: int) -> None:
         if not self.world.accepted:
             return
-        number = str(1 + chosen % len(self.world.accepted))
-        latest = {row.pipeline: row for row in self.world.rows() if row.i_event == number}
+        rows = self.world.rows()
+        failed = sorted({int(row.i_event) for row in rows if row.state == "failed"}) or sorted(self.world.accepted)
+        number = str(failed[chosen % len(failed)])
+        latest = {row.pipeline: row for row in rows if row.i_event == number}
         asked = Replay(what=self.world.accepted[int(number)].id)
         try:
             self.run(replay(self.fleet.store, self.fleet.catalog, asked, self.fleet.clock.now()))
@@ -330,8 +340,10 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.world.answers = []
         await self.resume_all()
         await self.take(CATALOGS[0])
-        for _ in range(12):
-            await self.fleet.later(70)
+        for _ in range(20):
+            await self.fleet.later(30)
+            if all(row.state in ENDED for row in self.world.rows()):
+                return
 
     def everything_ended(self) -> None:
         rows = self.world.rows()
@@ -346,7 +358,7 @@ class DeliveryMachine(RuleBasedStateMachine):
 _THOROUGH = bool(os.environ.get("NSPS_THOROUGH"))
 DeliveryMachine.TestCase.settings = settings(
     max_examples=1000 if _THOROUGH else 40,
-    stateful_step_count=50 if _THOROUGH else 25,
+    stateful_step_count=40 if _THOROUGH else 20,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     derandomize=not _THOROUGH,
