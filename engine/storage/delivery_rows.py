@@ -9,17 +9,13 @@ from sqlalchemy import BigInteger, Connection, bindparam, case, or_, select
 
 from engine.storage.claiming import position
 from engine.storage.instants import instant_or_none
-from engine.storage.numbers import bounds
+from engine.storage.numbers import in_days_of
 from engine.storage.protocol import DeliveryRow
 from engine.storage.tables import LATEST, RUNNING, STRICT, WAITING, deliveries, history
 
 _SEQS = bindparam("seqs", expanding=True, type_=BigInteger())
 UNFINISHED = select(deliveries).where(deliveries.c.event_seq.in_(_SEQS))
-FINISHED = select(history).where(
-    history.c.event_seq.in_(_SEQS),
-    history.c.id >= bindparam("low", type_=BigInteger()),
-    history.c.id < bindparam("high", type_=BigInteger()),
-)
+FINISHED = select(history).where(history.c.event_seq.in_(_SEQS))
 
 _mine = deliveries.alias("d")
 _other = deliveries.alias("w")
@@ -60,7 +56,7 @@ def delivery_rows(connection: Connection, events: Mapping[int, str]) -> dict[int
     seqs = {"seqs": list(events)}
     if not events:
         return found
-    for row in connection.execute(FINISHED, {**seqs, **bounds(connection, events)}):
+    for row in connection.execute(FINISHED.where(in_days_of(connection, history.c.id, events)), seqs):
         found[row.event_seq].append(_finished(row, events[row.event_seq]))
     ahead = {row.of_id: row for row in connection.execute(AHEAD, seqs)}
     for row in connection.execute(UNFINISHED, seqs):

@@ -18,7 +18,7 @@ from engine.errors import WrongUse
 from engine.storage.encoding import LARGEST, storable
 from engine.storage.identity import id_days
 from engine.storage.instants import SECOND_US, micros
-from engine.storage.numbers import same_day, since
+from engine.storage.numbers import A_DAY, same_day, since, windows
 from engine.storage.protocol import EventFilter
 from engine.storage.tables import DELIVERED, FAILED, deliveries, events, history, search_keys
 
@@ -39,18 +39,32 @@ class _Range:
     def holds(self, seq: Seq) -> ColumnElement[bool]:
         return (seq >= self.low) & (seq < self.below)
 
+    def days_of(self, number: Seq) -> ColumnElement[bool]:
+        """That a delivery's number lies in the days of these events."""
+        return (number >= self.low // A_DAY * A_DAY) & (number < min(LARGEST, (self.below // A_DAY + 1) * A_DAY))
 
-def page(connection: Connection, wanted: EventFilter) -> list[int]:
-    """Numbers of arrival, newest first, at most `limit`."""
-    within = _Range(_since(connection, wanted), _before(connection, wanted))
-    if within.low >= within.below:
-        return []
-    parts = [one.where(within.holds(_seq(one))) for one in _narrowest(connection, wanted)]
-    limited = [one.distinct().order_by(_seq(one).desc()).limit(wanted.limit) for one in parts]
+
+def page(connection: Connection, wanted: EventFilter, now_us: int) -> list[int]:
+    """Numbers of arrival, newest first, at most `limit`.
+
+    On PostgreSQL it goes back over few days first: each partition that a query might concern costs before it is looked into.
+    """
+    found: list[int] = []
+    low, below = _since(connection, wanted), _before(connection, wanted)
+    for start, end in windows(connection, low, below, now_us):
+        found += _part(connection, wanted, _Range(start, end), wanted.limit - len(found))
+        if len(found) >= wanted.limit:
+            break
+    return found
+
+
+def _part(connection: Connection, wanted: EventFilter, within: _Range, limit: int) -> list[int]:
+    parts = [one.where(within.holds(_seq(one))) for one in _narrowest(connection, wanted, within)]
+    limited = [one.distinct().order_by(_seq(one).desc()).limit(limit) for one in parts]
     if len(limited) == 1:
         return list(connection.execute(limited[0]).scalars())
     found = union_all(*(select(one.subquery().c.seq) for one in limited)).subquery().c.seq
-    return list(connection.execute(select(found).distinct().order_by(found.desc()).limit(wanted.limit)).scalars())
+    return list(connection.execute(select(found).distinct().order_by(found.desc()).limit(limit)).scalars())
 
 
 def _seq(query: Select[Any]) -> Seq:
@@ -80,9 +94,9 @@ def _since(connection: Connection, wanted: EventFilter) -> int:
     return min(connection.execute(first).scalars(), default=LARGEST)
 
 
-def _narrowest(connection: Connection, wanted: EventFilter) -> list[Select[Any]]:
+def _narrowest(connection: Connection, wanted: EventFilter, within: _Range) -> list[Select[Any]]:
     """Queries whose numbers together are the page; each runs along the index that leaves least."""
-    conditions = _conditions(wanted)
+    conditions = _conditions(wanted, within)
     if wanted.find is not None:
         text = storable(wanted.find)
         by_value = _of(search_keys.c.event_seq).where(search_keys.c.value == text)
@@ -90,7 +104,9 @@ def _narrowest(connection: Connection, wanted: EventFilter) -> list[Select[Any]]
         return [_that(query, conditions) for query in (by_value, by_id)]
     if "delivery" in conditions:
         del conditions["delivery"]
-        return [_that(query, conditions) for query in _with_delivery(wanted)]
+        queries = [_that(query, conditions) for query in _with_delivery(wanted)]
+        ended = within.days_of(history.c.id)
+        return [one.where(ended) if _seq(one).table is history else one for one in queries]
     query = _of(events.c.seq)
     if wanted.state == "unrouted":
         query = query.where(~events.c.routed)
@@ -109,7 +125,7 @@ def _that(query: Select[Any], conditions: dict[str, Condition]) -> Select[Any]:
     return query.where(*(condition(_seq(query)) for condition in conditions.values()))
 
 
-def _conditions(wanted: EventFilter) -> dict[str, Condition]:
+def _conditions(wanted: EventFilter, within: _Range) -> dict[str, Condition]:
     """What is asked of an event, by its number."""
     found: dict[str, Condition] = {}
     own = events.alias("e")
@@ -121,17 +137,17 @@ def _conditions(wanted: EventFilter) -> dict[str, Condition]:
     if wanted.state == "unrouted":
         told.append(~own.c.routed)
     if told:
-        found["event"] = lambda seq: exists(select(literal(1)).where(own.c.seq == seq, *told))
+        found["event"] = lambda seq: exists(select(literal(1)).where(own.c.seq == seq, within.holds(own.c.seq), *told))
     if (wanted.state not in {None, "unrouted"}) or wanted.pipeline is not None:
-        found["delivery"] = lambda seq: or_(*(_has(seq, query) for query in _with_delivery(wanted, named=True)))
+        found["delivery"] = lambda seq: or_(*(_has(seq, query, within) for query in _with_delivery(wanted, named=True)))
     return found
 
 
-def _has(seq: Seq, query: Select[Any]) -> ColumnElement[bool]:
+def _has(seq: Seq, query: Select[Any], within: _Range) -> ColumnElement[bool]:
     owned = query.where(_seq(query) == seq)
     table: Any = _seq(query).table
     if table.name == "h":
-        owned = owned.where(same_day(table.c.id, seq))
+        owned = owned.where(same_day(table.c.id, seq), within.days_of(table.c.id))
     return exists(owned)
 
 

@@ -14,7 +14,7 @@ from engine.storage.area import Area
 from engine.storage.counting import totals
 from engine.storage.delivery_rows import delivery_rows
 from engine.storage.finding import page, seq_of, seq_of_id
-from engine.storage.instants import instant, instant_or_none
+from engine.storage.instants import instant, instant_or_none, micros
 from engine.storage.protocol import AttemptRow, DeliveryRow, EventFilter, EventRow
 from engine.storage.rows import events_by_seq
 from engine.storage.tables import RUNNING, WAITING, ZERO, attempts, deliveries, events, refusals, replies
@@ -25,7 +25,8 @@ FINISHED: tuple[State, ...] = ("delivered", "skipped", "superseded", "failed")
 class HistoryArea(Area):
     async def events(self, wanted: EventFilter) -> list[EventRow]:
         """A page of events, newest first. Raises WrongUse when `before` names no event."""
-        return await self._read(lambda connection: _rows(connection, page(connection, wanted)))
+        now_us = micros(self._clock.now())
+        return await self._read(lambda connection: _rows(connection, page(connection, wanted, now_us)))
 
     async def event(self, event_id: str) -> EventRow | None:
         """By its id, a unique beginning of it, an i_event, or the number of one of its deliveries."""

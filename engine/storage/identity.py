@@ -5,21 +5,37 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from sqlalchemy import Connection, true
+from sqlalchemy import Connection, false, true
 from sqlalchemy.sql.expression import ColumnElement
 
 from engine.storage.numbers import day_of, first_of
 from engine.storage.tables import events
 
 # RFC 9562 §5.7: 48 bits of milliseconds, then the version.
-_TIMED = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TIMED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_BEGINNING = re.compile(r"[0-9a-f]{4,8}|[0-9a-f]{8}-[0-9a-f]{0,4}(-[0-9a-f-]*)?")
+_LATEST_MS = 4_102_444_800_000  # 2100
 
 
-def id_days(connection: Connection, event_id: str) -> ColumnElement[bool]:
-    """That an event lies where one with this id would; true of all for an id that tells no time, and in a file."""
-    timed = _TIMED.fullmatch(event_id)
-    if timed is None or connection.dialect.name != "postgresql":
+def id_days(connection: Connection, wanted: str) -> ColumnElement[bool]:
+    """That an event lies where one with this id, or this beginning of one, would; always true in a file.
+
+    False for what is no beginning of an id we give: no partition need be opened.
+    """
+    if connection.dialect.name != "postgresql":
         return true()
-    day = day_of(int(timed[1] + timed[2], 16) * 1000)
-    around = (first_of(day - timedelta(days=1)), first_of(day + timedelta(days=2)))
-    return (events.c.seq >= around[0]) & (events.c.seq < around[1])
+    if _UUID.fullmatch(wanted) and not _TIMED.fullmatch(wanted):
+        return true()
+    if not _BEGINNING.fullmatch(wanted):
+        return false()
+    digits = wanted.replace("-", "")[:12]
+    first_ms, last_ms = int(digits.ljust(12, "0"), 16), int(digits.ljust(12, "f"), 16)
+    if first_ms >= _LATEST_MS:
+        return false()
+    first, last = day_of(first_ms * 1000), day_of(min(last_ms, _LATEST_MS) * 1000)
+    low, high = first_of(max(first, _FIRST) - timedelta(days=1)), first_of(last + timedelta(days=2))
+    return (events.c.seq >= low) & (events.c.seq < high)
+
+
+_FIRST = day_of(978_307_200_000_000)  # 2001: numbers count years from 2000

@@ -7,12 +7,13 @@ asked by number concerns one partition of each table, and a day is dropped as a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Table, false, or_, text, true
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
 from engine.storage.encoding import LARGEST
@@ -76,11 +77,35 @@ def bounds(connection: Connection, numbers: Iterable[int]) -> dict[str, int]:
     return {"low": min(known) // A_DAY * A_DAY, "high": (max(known) // A_DAY + 1) * A_DAY}
 
 
+def in_days_of(connection: Connection, column: ColumnElement[int], numbers: Iterable[int]) -> ColumnElement[bool]:
+    """That `column` lies in the days of these numbers, day by day: for few of many days, looked at by people."""
+    if connection.dialect.name != "postgresql":
+        return true()
+    firsts = sorted({number // A_DAY * A_DAY for number in numbers})
+    return or_(false(), *((column >= first) & (column < first + A_DAY) for first in firsts))
+
+
 def since(connection: Connection, at_us: int) -> int:
     """No number of what arrived at `at_us` or later is less."""
     if connection.dialect.name != "postgresql":
         return 0
     return first_of(day_of(at_us) - timedelta(days=1))
+
+
+BACK_DAYS = (2, 9, 30)
+
+
+def windows(connection: Connection, low: int, below: int, now_us: int) -> Iterator[tuple[int, int]]:
+    """The range in parts, the latest first: a few days, some more, then all the rest. A file takes it whole."""
+    if connection.dialect.name == "postgresql":
+        newest = day_of(now_us) if below == LARGEST else day_of_number(below)
+        for back in BACK_DAYS:
+            start = first_of(newest - timedelta(days=back - 1))
+            if low < start < below:
+                yield start, below
+                below = start
+    if low < below:
+        yield low, below
 
 
 class same_day(FunctionElement[bool]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import sql
 from psycopg.types.numeric import Int8Dumper
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -75,70 +75,79 @@ class ServerConnections:
     def __init__(self, url: str, instance: str) -> None:
         self.schema = schema_of(instance)
         self._conninfo = _conninfo(url)
-        self._engine = create_engine(
-            "postgresql+psycopg://",
-            creator=self._connect,
-            poolclass=QueuePool,
-            pool_size=WRITERS + READERS,
-            max_overflow=0,
-            pool_timeout=POOL_WAIT_S,
-        )
+        self._writing = self._pool(WRITERS, {})
+        # What people ask for is planned for the days it concerns, each time; what is done all day is planned once.
+        self._reading = self._pool(READERS, {"plan_cache_mode": "force_custom_plan"})
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="store-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._closed = False
 
     async def write(self, job: Callable[[Connection], T], /) -> T:
-        return await self._on(self._writers, job)
+        return await self._on(self._writers, self._writing, job)
 
     async def read(self, job: Callable[[Connection], T], /) -> T:
         try:
-            return await self._on(self._readers, job)
+            return await self._on(self._readers, self._reading, job)
         except DBAPIError as error:
             raise unavailable(error) from error
 
-    async def _on(self, threads: ThreadPoolExecutor, job: Callable[[Connection], T]) -> T:
+    async def _on(self, threads: ThreadPoolExecutor, engine: Engine, job: Callable[[Connection], T]) -> T:
         if self._closed:
             raise StoreUnavailable("the store is closed: this process is stopping")
-        return await asyncio.get_running_loop().run_in_executor(threads, self._transact, job)
+        return await asyncio.get_running_loop().run_in_executor(threads, _transact, engine, job)
 
     async def close(self) -> None:
         """Ends threads and connections."""
         self._closed = True
         for threads in (self._readers, self._writers):
             await asyncio.to_thread(threads.shutdown)
-        self._engine.dispose()
+        self._reading.dispose()
+        self._writing.dispose()
 
-    def _transact(self, job: Callable[[Connection], T]) -> T:
-        for left in reversed(range(TRIES)):
-            time.sleep(PAUSE_S * (TRIES - 1 - left))  # whoever we were in the way of goes first
-            committing = False
-            try:
-                with self._engine.connect() as connection:
-                    result = job(connection)
-                    committing = True
-                    connection.commit()
-                    return result
-            except DBAPIError as error:
-                if not left or not self._may_repeat(error, committing):
-                    raise
-        raise AssertionError("the last try returns or raises")
+    def _pool(self, size: int, settings: Mapping[str, str]) -> Engine:
+        return create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: _connect(self._conninfo, _session(self.schema, {**SETTINGS, **settings})),
+            poolclass=QueuePool,
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=POOL_WAIT_S,
+        )
 
-    def _may_repeat(self, error: DBAPIError, committing: bool) -> bool:
-        """Whether it surely was not done: undone by the server, or cut off before anybody asked to commit."""
-        state = getattr(error.orig, "sqlstate", None)
-        if state == READ_ONLY:
-            self._engine.dispose()
-            return True
-        return state in AGAIN or (error.connection_invalidated and not committing)
 
-    def _connect(self) -> psycopg.Connection[Any]:
-        connection = psycopg.connect(self._conninfo)
-        # One type for every integer, so that a statement is prepared once and not for each width of its values.
-        connection.adapters.register_dumper(int, Int8Dumper)
-        connection.autocommit = True
-        connection.execute(_session(self.schema))
-        connection.autocommit = False
-        return connection
+def _transact(engine: Engine, job: Callable[[Connection], T]) -> T:
+    for left in reversed(range(TRIES)):
+        time.sleep(PAUSE_S * (TRIES - 1 - left))  # whoever we were in the way of goes first
+        committing = False
+        try:
+            with engine.connect() as connection:
+                result = job(connection)
+                committing = True
+                connection.commit()
+                return result
+        except DBAPIError as error:
+            if not left or not _may_repeat(engine, error, committing):
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _may_repeat(engine: Engine, error: DBAPIError, committing: bool) -> bool:
+    """Whether it surely was not done: undone by the server, or cut off before anybody asked to commit."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state == READ_ONLY:
+        engine.dispose()
+        return True
+    return state in AGAIN or (error.connection_invalidated and not committing)
+
+
+def _connect(conninfo: str, session: sql.Composed) -> psycopg.Connection[Any]:
+    connection = psycopg.connect(conninfo)
+    # One type for every integer, so that a statement is prepared once and not for each width of its values.
+    connection.adapters.register_dumper(int, Int8Dumper)
+    connection.autocommit = True
+    connection.execute(session)
+    connection.autocommit = False
+    return connection
 
 
 def _conninfo(url: str) -> str:
@@ -149,10 +158,10 @@ def _conninfo(url: str) -> str:
         raise WrongUse(f"store: this is no address of a PostgreSQL: {error}") from error
 
 
-def _session(schema: str) -> sql.Composed:
+def _session(schema: str, settings: Mapping[str, str]) -> sql.Composed:
     """What a new connection is told. A commit is on the disk when it returns, whatever the server's default is."""
     told: list[sql.Composable] = [sql.SQL("SET search_path = {}").format(sql.Identifier(schema))]
-    told += [sql.SQL("SET {} = {}").format(sql.Identifier(name), value) for name, value in SETTINGS.items()]
+    told += [sql.SQL("SET {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()]
     told.append(
         sql.SQL(
             "SELECT set_config('synchronous_commit', 'on', false)"

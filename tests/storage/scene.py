@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from typing import Any, Literal
 from engine.clock import VirtualClock
 from engine.delivery import Ending, Outcome, Routed, State, StepDone
 from engine.event import Event
+from engine.ids import new_event_id
 from engine.storage.protocol import Accepted, Arrival, Claimed, EventFilter, Finished, Owner
 from engine.storage.store import Store
 
@@ -22,7 +22,7 @@ def event(now: datetime, i_event: int = 1, *, i_account: int = 277, source: str 
     facts = {"account_info": {"i_account": i_account}} if source == "nsps" else None
     body = data if source == "espf" else {"event_id": "x", "data": data, "pb_data": facts}
     values: dict[str, Any] = {
-        "id": str(uuid.uuid4()),
+        "id": new_event_id(now),
         "source": source,
         "received_at": now,
         "event_type": "SIM/Updated",
