@@ -1,7 +1,8 @@
 """The worker: ids in, claims, one task each.
 
 The queue's actor hands ids to `offer` and never waits; one loop claims them in batches, as far as their pipeline has room, and
-starts a task for each: a slow system holds up nobody else's. Nothing here is the truth: an id that gets lost is found by the sweep.
+starts a task for each: a slow system holds up nobody else's. Nothing here is the truth: an id that gets lost is found by
+the sweep.
 """
 
 from __future__ import annotations
