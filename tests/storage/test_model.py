@@ -11,12 +11,22 @@ from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from engine.clock import VirtualClock
 from engine.errors import ClaimLost
 from engine.storage.protocol import Claimed
 from engine.storage.store import Store
+from tests.postgres import Server, new_instance
 from tests.storage.conftest import NOON
 from tests.storage.scene import Scene, delivered, event, failed, retry, routed, wait
 
@@ -46,12 +56,15 @@ class StoreMachine(RuleBasedStateMachine):
     def open(self) -> None:
         self.runner = asyncio.Runner()
         self.clock = VirtualClock(NOON)
-        self.scene = Scene(self.run(Store.open("sqlite://", project=Path(), clock=self.clock)), self.clock)
+        self.scene = Scene(self.run(self.opened()), self.clock)
         self.run(self.scene.beat())
         self.known: dict[int, Expected] = {}
         self.seconds = 0
         self.keys: list[str] = []
         self.fences: dict[int, int] = {}
+
+    async def opened(self) -> Store:
+        return await Store.open("sqlite://", project=Path(), clock=self.clock)
 
     def run(self, job: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(job)
@@ -196,3 +209,16 @@ StoreMachine.TestCase.settings = settings(
     max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestTheStoreDoesWhatTheModelDoes = StoreMachine.TestCase
+
+
+def test_the_server_does_what_the_model_does(postgres: Server) -> None:
+    """Fewer and shorter, for a server is slower; the machine is the same."""
+
+    class OnServer(StoreMachine):
+        async def opened(self) -> Store:
+            return await Store.open(postgres.url, project=Path(), clock=self.clock, instance=new_instance())
+
+    few = settings(
+        max_examples=8, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+    )
+    run_state_machine_as_test(OnServer, settings=few)  # type: ignore[no-untyped-call]

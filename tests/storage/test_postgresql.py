@@ -18,10 +18,10 @@ from engine.clock import SystemClock, VirtualClock
 from engine.errors import SchemaMismatch, StoreUnavailable, WrongUse
 from engine.storage import claiming
 from engine.storage.claiming import Wanted, claim_group
-from engine.storage.postgresql import schema_of
+from engine.storage.postgresql import ServerConnections, schema_of
 from engine.storage.protocol import Arrival
 from engine.storage.store import Store, migrate, shown
-from engine.storage.tables import deliveries
+from engine.storage.tables import deliveries, metadata
 from tests.postgres import Server, new_instance, running
 from tests.storage.conftest import NOON, Place
 from tests.storage.pg_child import SkewedClock
@@ -210,6 +210,35 @@ async def test_four_processes_that_start_at_once_make_one_schema(place: Place) -
     told = [await one.communicate() for one in children]
     assert [one.returncode for one in children] == [0] * 4, told
     assert await migrate(place.url, project=place.project, instance=place.instance) == "0001"
+
+
+async def test_the_migrations_make_exactly_the_tables_of_the_code(place: Place, store: Store, postgres: Server) -> None:
+    migrated = await store._read(made)
+    postgres.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema_of(place.instance + "-code"))))
+    code = ServerConnections(place.url, place.instance + "-code")
+    await code.write(metadata.create_all)
+    assert await code.read(made) == {name: told for name, told in migrated.items() if "alembic" not in name}
+    await code.close()
+    postgres.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema_of(place.instance + "-code"))))
+
+
+def made(connection: Connection) -> dict[str, object]:
+    """Columns, indexes, partition keys and settings of the tables, not of their partitions."""
+    columns = """SELECT c.relname || '.' || a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attcollation,
+        pg_get_expr(d.adbin, d.adrelid) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+        WHERE a.attnum > 0 AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = :here"""
+    indexes = """SELECT i.relname, regexp_replace(pg_get_indexdef(i.oid), ' ON (ONLY )?[^ ]+ ', ' ') FROM pg_class i
+        WHERE i.relkind IN ('i', 'I') AND NOT i.relispartition AND i.relnamespace = :here AND NOT EXISTS
+            (SELECT 1 FROM pg_index x JOIN pg_class t ON t.oid = x.indrelid WHERE x.indexrelid = i.oid AND t.relispartition)"""
+    keys = """SELECT relname, pg_get_partkeydef(oid), reloptions FROM pg_class
+        WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = :here"""
+    found: dict[str, object] = {}
+    here = connection.execute(text("SELECT CAST(quote_ident(current_schema()) AS regnamespace)::oid")).scalar_one()
+    for query in (columns, indexes, keys):
+        for name, *told in connection.execute(text(query), {"here": here}):
+            found[name] = told
+    return found
 
 
 async def child(place: Place, what: str) -> asyncio.subprocess.Process:
