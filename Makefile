@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint types contracts unit format docs bench lock clean
+.PHONY: install demo test lint types contracts unit format docs bench chaos lock clean
 
 install: $(STAMP)
 
@@ -49,6 +49,10 @@ docs: install
 
 bench: install
 	$(BIN)/python -m benchmarks
+
+# The survival program; `make chaos CHAOS="--only T01,T05b --seed 7"` plays a part of it. docs/reliability.md is written by --write.
+chaos: install
+	$(BIN)/python -m benchmarks.chaos $(CHAOS)
 
 # The locks name versions and hashes, no registry. Needs `uv` on the path.
 lock:

@@ -8,6 +8,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,10 +30,12 @@ class Event:
     pipeline: str = "main"
     i_env: int = 1
     filler: str = ""
+    event_time: str = field(default_factory=lambda: time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime()))
 
     @property
     def body(self) -> bytes:
         variables: dict[str, Any] = {"i_env": self.i_env, "i_event": self.i_event, "i_account": self.account}
+        variables["event_time"] = self.event_time
         if self.filler:
             variables["filler"] = self.filler
         return orjson.dumps({"event_type": EVENT_TYPES[self.pipeline], "variables": variables})
@@ -63,19 +66,30 @@ class Sender:
 
     async def _hand(self, hand: Sequence[tuple[int, Event]], started: float, per_s: float | None) -> None:
         line = Line()
+        try:
+            await self._all_of(hand, line, started, per_s)
+        finally:
+            await line.close()
+
+    async def _all_of(self, hand: Sequence[tuple[int, Event]], line: Line, started: float, per_s: float | None) -> None:
         for number, event in hand:
             if per_s is not None:
                 await asyncio.sleep(max(0.0, started + number / per_s - time.monotonic()))
             while not await self.post(event, line):
                 await asyncio.sleep(AGAIN_AFTER_S)
-        line.close()
 
     async def post(self, event: Event, line: Line | None = None) -> bool:
-        """Posts once. True when that was the end of it: 200, or dropped."""
+        """Posts once. True when that was the end of it: 200, or dropped. Without a line, on one of its own."""
+        if line is None:
+            own = Line()
+            try:
+                return await self.post(event, own)
+            finally:
+                await own.close()
         self.sent.add(str(event.i_event))
         ports = self.ports()
         asked = time.time()
-        status = await (line or Line()).post(ports[next(self._turn) % len(ports)], event.body, self.timeout_s)
+        status = await line.post(ports[next(self._turn) % len(ports)], event.body, self.timeout_s)
         self.answers[status] += 1
         if status == 200:
             self.accepted.setdefault(str(event.i_event), time.time())
@@ -98,12 +112,12 @@ class Line:
             async with asyncio.timeout(timeout_s):
                 return await self._exchange(port, body)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError):
-            self.close()
+            await self.close()
             return None
 
     async def _exchange(self, port: int, body: bytes) -> int:
         if self._port != port or self._writer is None or self._writer.is_closing():
-            self.close()
+            await self.close()
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", port)
             self._port = port
         head = (
@@ -116,10 +130,12 @@ class Line:
         length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
         await self._reader.readexactly(length)
         if b"connection: close" in lines:
-            self.close()
+            await self.close()
         return int(lines[0].split()[1])
 
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        self._writer = None
+    async def close(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()

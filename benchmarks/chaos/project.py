@@ -49,8 +49,8 @@ map:
 dispatch: [{call: CONNECTOR.put}]
 """
 
-STRICT = "order: {key: data.variables.i_account}\n"
-LATEST = "order: {key: data.variables.i_account, mode: latest}\n"
+STRICT = "order: {key: data.variables.i_account, time: data.variables.event_time}\n"
+LATEST = "order: {key: data.variables.i_account, time: data.variables.event_time, mode: latest}\n"
 
 EVENT_TYPES = {
     "main": "SIM/Updated",

@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Coroutine
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,12 @@ async def huge(send: Any) -> None:
 async def gzip_bomb(send: Any) -> None:
     """1 GB of zeros in 1 MB: 64 parts of 16 MB each."""
     await begin(send, (b"content-encoding", b"gzip"))
-    await pour(send, gzip.compress(bytes(1 << 24)), 64)
+    await pour(send, packed_zeros(), 64)
+
+
+@cache
+def packed_zeros() -> bytes:
+    return gzip.compress(bytes(1 << 24))
 
 
 async def begin(send: Any, *headers: tuple[bytes, bytes]) -> None:

@@ -90,7 +90,6 @@ SCENARIOS = (
         does="A target refuses for a month (virtual clock): every attempt at its exact instant, then `failed`",
         run=month_in_a_moment,
         on=("embedded",),
-        quick=True,
     ),
     Scenario(
         id="T15a",

@@ -18,8 +18,9 @@ async def maintenance(stage: Stage) -> Found:
     """Paused and resumed under load, by turns everything and one pipeline."""
     rounds, pause_s = stage.size(5, 1), stage.size(5, 2)
     await stage.system.start()
-    load = asyncio.create_task(stage.sender.send(stage.events(stage.size(4000, 400)), per_s=100))
-    leaks, faults = 0, []
+    stop = asyncio.Event()
+    load = asyncio.create_task(_until_told(stage, stop))
+    leaks, held, faults = 0, [], []
     for round_ in range(rounds):
         await asyncio.sleep(1)
         scope = ["--pipeline", "main"] if round_ % 2 else []
@@ -28,12 +29,16 @@ async def maintenance(stage: Stage) -> Found:
         quiet_from = stage.target.lines()
         await asyncio.sleep(pause_s)
         leaks += stage.target.lines() - quiet_from
+        held.append(stage.rows().unfinished)
         await stage.nsps("resume", *scope)
         faults.append(time.time())
+    await asyncio.sleep(1)
+    stop.set()
     await load
     found = await stage.verdict(Attack(faults=faults))
-    found.notes.append(f"{rounds} pauses, {leaks} calls during them")
+    found.notes.append(f"{rounds} pauses, up to {max(held)} held, {leaks} calls meanwhile")
     found.must(leaks == 0, f"{leaks} calls were made while it was paused")
+    found.must(min(held) > 0, "nothing waited in one of the pauses: there was no load")
     return found
 
 

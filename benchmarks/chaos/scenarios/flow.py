@@ -148,7 +148,6 @@ SCENARIOS = (
         does="10,000 blocked lanes; a new subscriber's event that was stored at a kill is found",
         run=blocked_lanes,
         files={"nsps.yaml": ONE_HOUR},
-        quick=True,
     ),
     Scenario(
         id="T11",
@@ -166,12 +165,10 @@ SCENARIOS = (
         id="T12b",
         does="The same in `latest`: fewer requests, and each subscriber is left with his newest event",
         run=newest_replaces,
-        quick=True,
     ),
     Scenario(
         id="T13",
         does="One subscriber's events always fail: nobody else waits for him",
         run=head_of_line,
-        quick=True,
     ),
 )

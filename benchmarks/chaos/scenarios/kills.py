@@ -33,7 +33,7 @@ async def killed_under_load(stage: Stage) -> Found:
 
 async def receiver_killed_mid_request(stage: Stage) -> Found:
     """Each round posts a burst and kills the receiver within it; the sender repeats."""
-    system, rounds = stage.system, stage.size(20, 3)
+    system, rounds = stage.system, stage.size(20, 2)
     await system.start()
     faults: list[float] = []
     for _ in range(rounds):
@@ -99,18 +99,15 @@ SCENARIOS = (
         id="T02",
         does="The receiver is killed with -9 in the middle of bursts; the sender repeats what was not answered",
         run=receiver_killed_mid_request,
-        quick=True,
     ),
     Scenario(
         id="T03",
         does="Killed between the commit of an event and its enqueueing; then the sender repeats it",
         run=between_commit_and_enqueue,
-        quick=True,
     ),
     Scenario(
         id="T04",
         does="Killed between the target's answer and our commit: one repeat each, with the key of the first",
         run=between_answer_and_commit,
-        quick=True,
     ),
 )

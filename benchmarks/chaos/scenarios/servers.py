@@ -93,7 +93,7 @@ async def store_killed(stage: Stage, _outage_s: float) -> None:
     pid = lock.read_text().split()[0]
     await asyncio.to_thread(server.kill)
     await until(lambda: dead(int(pid)), "PostgreSQL did not die")
-    lock.unlink()  # a process that nobody reaps looks alive to the next one
+    lock.unlink(missing_ok=True)  # a process that nobody reaps looks alive to the next one
     await asyncio.to_thread(stage.system.postgres.start)
 
 
