@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.chaos.play import NAMES, Played
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
-BEGIN, END = "<!-- generated: chaos -->", "<!-- end -->"
+BEGIN, END = "<!-- played: chaos -->", "<!-- end of what was played -->"
 HEAD = "| | what is done | sent | accepted | kills | lost | duplicates, of at most | recovery | slowest | |"
 
 
