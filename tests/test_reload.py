@@ -13,43 +13,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from engine.loading.load import open_project
-from engine.management.control import standing, standing_lines
-from engine.reload import Reload
-from engine.terminal import plain
 from engine.watching import look, secret_files
-from tests.running import Whole, until, whole
+from tests.reloading import Project
+from tests.running import until, whole
 from tests.target import CONNECTOR, NSPS, PIPELINE, SECRETS, write_project
 from tests.test_survival import system
 from tests.test_survival import until as until_else
 from tests.test_worker import LOGIN
 
 OTHER = PIPELINE.replace("pipeline: main", "pipeline: other").replace('"SIM/*"', '"Other/*"')
-
-
-class Project:
-    """A running process whose files a test changes."""
-
-    def __init__(self, running: Whole, folder: Path) -> None:
-        self.running = running
-        self.parts = running.parts
-        self.folder = folder
-        self.reload = Reload(running.parts, running.environ)
-
-    def write(self, file: str, text: str) -> None:
-        """As editors do: a new file takes the place of the old one."""
-        path = self.folder / file
-        fresh = path.with_suffix(".tmp")
-        fresh.write_text(text)
-        fresh.replace(path)
-
-    async def configuration_of(self, found_by: str) -> str:
-        (delivery,) = (await self.running.event(found_by)).deliveries
-        return (await self.parts.store.attempts(delivery.id))[-1].config_hash
-
-    async def told(self) -> str:
-        clock = self.parts.clock
-        told = await standing(self.parts.store, open_project(self.folder, self.running.environ), clock)
-        return plain("\n".join(standing_lines(told, clock.now())))
 
 
 @pytest.fixture
