@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from engine.command import ending_well, print_json, print_lines, run_async
+from engine.command import at_the_keyboard, print_json, print_lines, run_async
 from engine.command_options import (
     HERE,
     ConnectorOption,
@@ -89,7 +89,7 @@ def dry_run(
     from engine.authoring.dry_run import DryRun, dry_run_command
 
     asked = DryRun(project=project, event=event, replies=tuple(reply or ()), live=live, pipeline=pipeline, full=full)
-    raise typer.Exit(run_async(dry_run_command(asked, os.environ, form)))
+    raise typer.Exit(dry_run_command(asked, os.environ, form))
 
 
 @commands.command()
@@ -290,4 +290,4 @@ def doctor(form: FormatOption = "text", project: ProjectOption = HERE) -> None:
 
 def app() -> None:
     """The `nsps` command."""
-    ending_well(commands)
+    at_the_keyboard(commands)

@@ -8,9 +8,10 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import orjson
 
@@ -18,15 +19,17 @@ from engine.authoring.report import render_report
 from engine.errors import ConfigurationRefused, NspsError, SchemaMismatch, StoreUnavailable, WrongUse
 from engine.log import set_up_log
 from engine.masking import Masker
-from engine.terminal import say, state
+from engine.terminal import ReaderGone, say, state
 
 T = TypeVar("T")
+
+INTERRUPTED = 130  # Ctrl-C, as shells have it
 
 
 def ending_well(commands: Callable[[], Any]) -> None:
     """Runs the command line; exits with its code. An error of any kind is a message, never a traceback."""
-    set_up_log(Masker(), level="CRITICAL")  # commands say what they did; `nsps run` sets up its own log
     try:
+        set_up_log(Masker(), level="CRITICAL")  # commands say what they did; `nsps run` sets up its own log
         commands()
     except ConfigurationRefused as refused:
         say(render_report(refused.problems, refused.texts, "text", colour=sys.stderr.isatty()), error=True)
@@ -37,12 +40,35 @@ def ending_well(commands: Callable[[], Any]) -> None:
     except NspsError as error:
         say(f"{state('failed', 'nsps')}: {error}", error=True)
         sys.exit(1)
-    except BrokenPipeError:  # `nsps events | head`
+    except ReaderGone:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"{state('failed', 'nsps')}: {where}{error.strerror or error}", error=True)
+        sys.exit(2)
     except Exception as bug:  # noqa: BLE001 - the last door before the keyboard
         _tell_of(bug)
         sys.exit(1)
+
+
+def at_the_keyboard(commands: Callable[[], Any]) -> NoReturn:
+    """`ending_well` for a process of its own, which then ends at once.
+
+    An interpreter that takes itself down in order is aborted (SIGABRT) when a thread of the HTTP client, busy with a
+    connection or a name, comes back to it just then: a quarter of the live dry-runs at a system that is away.
+    """
+    try:
+        ending_well(commands)
+        code: Any = 0
+    except SystemExit as end:
+        code = end.code
+    with suppress(OSError, ValueError):  # nobody reads any more
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def _tell_of(bug: Exception) -> None:

@@ -180,4 +180,5 @@ class Connector:
     operations: Mapping[str, Operation] = field(default_factory=dict)
     enrichments: Mapping[str, Enrichment] = field(default_factory=dict)
     identity: str = field(default="", repr=False)  # changes with its file, and with what that reads of the environment
+    unset: tuple[str, ...] = ()  # names it reads that have neither value nor default: placeholders stand for them
     place: Place = NOWHERE

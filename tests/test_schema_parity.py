@@ -18,7 +18,8 @@ from engine import auth, case, connector, pipeline, settings
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 UNITS = {"duration": "_s", "size": "_bytes"}
-OURS = {"place", "off", "identity"}  # where it stands in a file; why it is off; what tells it apart: nobody writes them
+# Where it stands in a file; why it is off; what tells it apart; what it lacks: nobody writes them.
+OURS = {"place", "off", "identity", "unset"}
 
 Part = dict[str, Any]
 

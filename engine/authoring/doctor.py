@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,9 @@ from engine.errors import NspsError
 from engine.loading.load import Loaded, load_project
 from engine.queues.examining import examine
 from engine.storage.store import Store
-from engine.terminal import state
+from engine.terminal import several, state
+
+MOST_ERRORS = 5
 
 Standing = Literal["ok", "note", "must"]
 WORDS = {"ok": state("ok", "  ok"), "note": state("retry", "note"), "must": state("failed", "MUST")}
@@ -46,8 +48,15 @@ class Report:
         return {"healthy": self.healthy, "findings": found}
 
     def lines(self) -> Iterator[str]:
+        """For people: all that was looked at, and last what it comes to."""
         for finding in self.findings:
             yield f"{WORDS[finding.standing]}  {finding.what}" + (f"\n      {finding.do}" if finding.do else "")
+        must = sum(finding.standing == "must" for finding in self.findings)
+        yield ""
+        if must:
+            yield f"{state('failed', several(must, 'thing'))} must be done before nsps run starts"
+        else:
+            yield f"{state('ok', 'ready')}: nsps run"
 
 
 async def doctor_report(project: Path, environ: Mapping[str, str]) -> Report:
@@ -65,19 +74,27 @@ async def doctor_report(project: Path, environ: Mapping[str, str]) -> Report:
 
 def _python() -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
-    yield Finding(standing="ok", what=f"Python {version}, {os.cpu_count()} processors")
+    yield Finding(standing="ok", what=f"Python {version}, {several(os.cpu_count() or 1, 'processor')}")
 
 
 def _variables(project: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
     checked = load_project(project, environ, placeholders=True)
     errors = [p for p in checked.problems if p.severity == "error"]
+    for problem in errors[:MOST_ERRORS]:
+        yield Finding(standing="must", what=f"{problem.place}: {problem.message}", do=_first(problem.notes))
+    if len(errors) > MOST_ERRORS:
+        more = several(len(errors) - MOST_ERRORS, "more error")
+        yield Finding(standing="must", what=f"{more} in the configuration", do="nsps validate shows all")
     if errors:
-        yield Finding(standing="must", what=f"{len(errors)} errors in the configuration", do="nsps validate shows them")
         return
-    yield Finding(standing="ok", what=f"{checked.files} files load without errors")
+    yield Finding(standing="ok", what=f"{several(checked.files, 'file')} without errors")
     for problem in load_project(project, environ, placeholders=False).problems:
         if problem.severity == "error":
             yield Finding(standing="must", what=f"{problem.message} ({problem.place})", do="; ".join(problem.notes))
+
+
+def _first(notes: Sequence[str]) -> str:
+    return notes[0] if notes else ""
 
 
 def _parts(loaded: Loaded) -> Iterator[Finding]:
@@ -94,7 +111,9 @@ def _parts(loaded: Loaded) -> Iterator[Finding]:
             yield Finding(standing="note", what=f"pipeline {name} is off: {pipeline.off}")
         else:
             yield Finding(standing="ok", what=f"pipeline {name} is on")
-    if not any(not p.off for p in loaded.catalog.pipelines.values()):
+    if all(receiver is None or receiver.off for receiver in (receive.espf, receive.nsps)):
+        yield Finding(standing="note", what="no receiver is on: nobody can send events", do="set what they need")
+    if all(pipeline.off for pipeline in loaded.catalog.pipelines.values()):
         yield Finding(standing="note", what="no pipeline is on: events will be stored, none delivered")
 
 
@@ -143,6 +162,15 @@ async def _address(name: str, url: str) -> Finding:
             _, writer = await asyncio.open_connection(parts.hostname, port)
             writer.close()
     except (OSError, TimeoutError) as error:
-        what = f"connector {name}: {parts.hostname}:{port} cannot be reached ({error or 'no answer in 3 s'})"
+        what = f"connector {name}: {parts.hostname}:{port} cannot be reached: {_why(error)}"
         return Finding(standing="note", what=what, do="deliveries to it will wait and be retried")
     return Finding(standing="ok", what=f"connector {name}: {parts.hostname}:{port} accepts connections")
+
+
+def _why(error: Exception) -> str:
+    """asyncio's own words repeat the address, and several of them."""
+    if isinstance(error, TimeoutError):
+        return "no answer in 3 s"
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    return str(getattr(error, "strerror", None) or error)

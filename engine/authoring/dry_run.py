@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.authoring.example_event import read_event
-from engine.authoring.script import Script
+from engine.authoring.script import Script, reply_fault
 from engine.catalog import Catalog
 from engine.clock import SystemClock
-from engine.command import print_json, print_lines
+from engine.command import print_json, print_lines, run_async
 from engine.delivery import Ending, NotTaken, Routed, Work
 from engine.errors import ConfigurationRefused, EventRefused, WrongUse
 from engine.event import Event
@@ -56,25 +56,28 @@ class Told:
     missing: tuple[str, ...] = ()
 
 
-async def dry_run_command(asked: DryRun, environ: Mapping[str, str], form: str) -> int:
+def dry_run_command(asked: DryRun, environ: Mapping[str, str], form: str) -> int:
     """Prints what would happen. Returns 1 when no pipeline takes the event or one would fail, else 0."""
     loaded = load_project(asked.project, environ, placeholders=True)
     if loaded.catalog is None:
         raise ConfigurationRefused(loaded.problems, loaded.texts)
     clock = SystemClock()
-    try:
+    try:  # before the loop runs: while that waits for standard input, it would not hear Ctrl-C
         event = read_event(_written(asked.event), clock.now())
     except EventRefused as refused:
         raise WrongUse(f"{_named(asked.event)}: {refused.reason}") from refused
     routing = route(event, loaded.catalog)
-    chosen = _chosen(asked, loaded.catalog, routing.taken)
-    replies = _replies(asked.replies, loaded.catalog)
-    told = [await _walk(loaded.catalog, event, routed, asked, replies) for routed in chosen]
+    told = run_async(_walk_all(loaded.catalog, event, _chosen(asked, loaded.catalog, routing.taken), asked))
     if form == "json":
         print_json(_as_json(event, told, routing.not_taken))
     else:
         print_lines(_lines(event, told, routing.not_taken, asked.full))
     return int(not told or any(one.ending.kind == "failed" for one in told))
+
+
+async def _walk_all(catalog: Catalog, event: Event, chosen: Sequence[Routed], asked: DryRun) -> list[Told]:
+    replies = _replies(asked.replies, catalog)
+    return [await _walk(catalog, event, routed, asked, replies) for routed in chosen]
 
 
 def _named(event: str) -> str:
@@ -104,12 +107,24 @@ def _replies(files: Sequence[Path], catalog: Catalog) -> dict[str, list[Mapping[
             raise WrongUse(f"{file} cannot be read: {error.strerror}") from error
         if source.root is None or source.problems:
             raise ConfigurationRefused(source.problems, {str(file): source.text})
-        for name, entries in (source.root.plain() if source.root.kind == "map" else {}).items():
-            connector, _, operation = str(name).partition(".")
-            if connector not in catalog.connectors or operation not in catalog.connectors[connector].operations:
-                raise WrongUse(f"{file}: no operation {name!r}; write CONNECTOR.OPERATION: [{{status: 200, body: …}}]")
-            replies[name] = entries if isinstance(entries, list) else [entries]
+        replies.update(_scripted(source.root.plain(), file, catalog))
     return replies
+
+
+def _scripted(plain: Any, file: Path, catalog: Catalog) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    form = "write CONNECTOR.OPERATION: [{status: 200, body: …}]"
+    if not isinstance(plain, Mapping):
+        raise WrongUse(f"{file}: {form}")
+    known = [f"{one.name}.{operation}" for one in catalog.connectors.values() for operation in one.operations]
+    for name, entries in plain.items():
+        if name not in known:
+            near = nearest(str(name), known)
+            raise WrongUse(f"{file}: no operation {name!r}; " + (f"did you mean {near}?" if near else form))
+        listed = entries if isinstance(entries, list) else [entries]
+        for entry in listed:
+            if wrong := reply_fault(entry):
+                raise WrongUse(f"{file}: a reply of {name}: {wrong}; {form}")
+        yield name, listed
 
 
 async def _walk(
@@ -131,8 +146,18 @@ async def _walk(
         ending = await journey(work, exchange.send, MemoryKeep(0, clock.now))
     finally:
         await exchange.close()
+    if isinstance(carry, Live):
+        _refuse_placeholders(carry.unset)
     trace = decode(encode(ending.trace, ending, masker))
     return Told(routed=routed, ending=ending, trace=trace, missing=tuple(dict.fromkeys(script.missing)))
+
+
+def _refuse_placeholders(unset: Mapping[str, Sequence[str]]) -> None:
+    for connector, names in unset.items():
+        raise WrongUse(
+            f"--live calls {connector}, but {' and '.join(names)} {'is' if len(names) == 1 else 'are'} not set; "
+            f"set {'it' if len(names) == 1 else 'them'}, or give its replies with --reply"
+        )
 
 
 class Live:
@@ -141,6 +166,7 @@ class Live:
     over_wire: Any = None
 
     def __init__(self, script: Script, catalog: Catalog, scripted: Mapping[str, Any]) -> None:
+        self.unset: dict[str, tuple[str, ...]] = {}
         self._script = script
         self._catalog = catalog
         self._scripted = scripted
@@ -150,6 +176,10 @@ class Live:
         name = f"{call.connector}.{call.operation}"
         harmless = call.read_only or call.operation in self._catalog.logins(call.connector)
         if harmless and name not in self._scripted:
+            if unset := self._catalog.connectors[call.connector].unset:
+                # A placeholder must not reach a real system, least of all as a password.
+                self.unset[call.connector] = unset
+                return Reply(error="connect", detail=f"{', '.join(unset)} not set", asked_at=self._script.clock.now())
             reply: Reply = await self.over_wire(call, request)
             return reply
         return await self._script.carry(call, request)

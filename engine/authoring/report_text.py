@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from engine.authoring.reported import Reported
 from engine.problem import Problem
+from engine.terminal import width
 
 PER_FILE = 20  # more in one file are counted, not shown: most follow from the first
 _WIDEST = 140
@@ -81,13 +82,6 @@ def _harmless(char: str) -> bool:
 
 def _escape(char: str) -> str:
     return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"
-
-
-def width(text: str) -> int:
-    """How many columns of a terminal the text takes (Unicode Standard Annex 11)."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
-    )
 
 
 class _painter:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
+import jsonschema
 import orjson
 
 from engine.catalog import Catalog
 from engine.clock import Clock
 from engine.connector import Operation
+from engine.loading.schemas import schema
 from engine.reading import read
 from engine.request import Call, HttpRequest, Reply, Source
 
@@ -91,6 +94,21 @@ class Script:
             source=source,
             sent=described,
         )
+
+
+def reply_fault(entry: Any) -> str | None:
+    """What is wrong with a scripted reply, by the schema of tests; None when nothing is."""
+    error = next(_replies().iter_errors(entry), None)
+    if error is None:
+        return None
+    where = ".".join(str(part) for part in error.absolute_path)
+    return f"{where}: {error.message}" if where else str(error.message)
+
+
+@cache
+def _replies() -> Any:
+    tests = schema("test")
+    return jsonschema.Draft202012Validator({**tests["$defs"]["example"], "$defs": tests["$defs"]})
 
 
 def _content(entry: Json, call: Call) -> tuple[str, Any, str | None]:

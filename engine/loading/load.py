@@ -95,7 +95,7 @@ def _catalog(project: Project, assembly: Assembly, settings: Settings) -> Catalo
     parts: list[Part[Settings] | Part[Connector]] = [*project.connectors.values()]
     if project.settings:
         parts.append(project.settings)
-    unset = {reading.name for part in parts for reading in part.readings if reading.unset}
+    unset = {name for part in parts for name in _unset(part)}
     secrets = frozenset().union(
         *(part.draft.filled.secrets for part in parts),
         *(secret_values(part.root, part.draft.filled.placeholders) for part in parts),
@@ -104,7 +104,8 @@ def _catalog(project: Project, assembly: Assembly, settings: Settings) -> Catalo
         project=assembly.folder,
         settings=settings,
         connectors={
-            name: replace(part.value, identity=_identity(part, assembly)) for name, part in project.connectors.items()
+            name: replace(part.value, identity=_identity(part, assembly), unset=_unset(part))
+            for name, part in project.connectors.items()
         },
         pipelines={name: part.value for name, part in project.pipelines.items()},
         hash=_hash(files),
@@ -112,6 +113,10 @@ def _catalog(project: Project, assembly: Assembly, settings: Settings) -> Catalo
         secrets=frozenset(secrets),
         unset=tuple(sorted(unset)),
     )
+
+
+def _unset(part: Part[Settings] | Part[Connector]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(reading.name for reading in part.readings if reading.unset))
 
 
 def _identity(part: Part[Connector], assembly: Assembly) -> str:

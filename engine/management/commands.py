@@ -7,7 +7,7 @@ from dataclasses import replace as with_changes
 from pathlib import Path
 
 from engine.command import parse_since, print_json, print_lines
-from engine.errors import WrongUse
+from engine.errors import ConfigurationRefused, WrongUse
 from engine.management import control, history
 from engine.management import why as why_module
 from engine.management.desk import Desk, open_desk, who
@@ -124,7 +124,7 @@ async def migrate(project: Path, environ: Environ) -> None:
 
     loaded = load_project(project, environ, placeholders=True)
     if loaded.catalog is None:
-        raise WrongUse("the configuration has errors; nsps validate shows them")
+        raise ConfigurationRefused(loaded.problems, loaded.texts)
     settings = loaded.catalog.settings
     version = await migrate_store(settings.store, project=project, instance=settings.instance)
     say(f"the store's schema is version {version}, the one this version works with")

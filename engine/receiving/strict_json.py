@@ -26,7 +26,7 @@ def parse_object(body: bytes, status: int = 400) -> dict[str, Any]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise EventRefused(status, f"the body is not JSON: {_without_input(error)}") from error
+        raise EventRefused(status, f"the body is not JSON: {_without_input(error, body)}") from error
     if not isinstance(value, dict):
         raise EventRefused(status, f"the body is {kind_of(value)}; a JSON object is expected")
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
@@ -42,8 +42,12 @@ def kind_of(value: Any) -> str:
     return words.get(type(value), "null")
 
 
-def _without_input(error: orjson.JSONDecodeError) -> str:
-    return "it is empty" if not error.doc else f"{error.msg}, line {error.lineno} column {error.colno}"
+def _without_input(error: orjson.JSONDecodeError, body: bytes) -> str:
+    if not body:
+        return "it is empty"
+    if not error.doc:  # orjson has no text of what is no UTF-8
+        return "it is not UTF-8"
+    return f"{error.msg}, line {error.lineno} column {error.colno}"
 
 
 def _may_lose(body: bytes, value: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from typing import Self
 from sqlalchemy import text
 
 from engine.clock import Clock, SystemClock
-from engine.errors import WrongUse
+from engine.errors import StoreUnavailable, WrongUse
 from engine.storage import schema
 from engine.storage.claims import ClaimsArea
 from engine.storage.committer import ROW_ERRORS, Committer, Connections, unavailable
@@ -58,9 +58,9 @@ class Store(
             if isinstance(clock, SystemClock):
                 asked_at = clock.now()
                 clock.offset += await connections.read(lambda one: store_time(one, asked_at)) - asked_at
-        except ROW_ERRORS as error:
+        except (*ROW_ERRORS, StoreUnavailable) as error:
             await connections.close()
-            raise unavailable(error) from error
+            raise _away(error, url) from error
         except BaseException:
             await connections.close()
             raise
@@ -86,10 +86,16 @@ async def migrate(url: str, *, project: Path, instance: str = "nsps") -> str:
     connections = connect(url, project, instance)
     try:
         return await connections.write(schema.migrate)
-    except ROW_ERRORS as error:
-        raise unavailable(error) from error
+    except (*ROW_ERRORS, StoreUnavailable) as error:
+        raise _away(error, url) from error
     finally:
         await connections.close()
+
+
+def _away(error: Exception, url: str) -> StoreUnavailable:
+    """The same, naming the store."""
+    away = error if isinstance(error, StoreUnavailable) else unavailable(error)
+    return StoreUnavailable(f"{away} (the store is {shown(url)})")
 
 
 def connect(url: str, project: Path, instance: str) -> Connections:
