@@ -16,7 +16,7 @@ from sqlalchemy.sql.expression import ColumnElement
 from engine.delivery import FINAL
 from engine.errors import WrongUse
 from engine.storage.encoding import LARGEST, storable
-from engine.storage.identity import id_days
+from engine.storage.identity import days_of_guess, days_of_id
 from engine.storage.instants import SECOND_US, micros
 from engine.storage.numbers import A_DAY, same_day, since, windows
 from engine.storage.protocol import EventFilter
@@ -100,7 +100,7 @@ def _narrowest(connection: Connection, wanted: EventFilter, within: _Range) -> l
     if wanted.find is not None:
         text = storable(wanted.find)
         by_value = _of(search_keys.c.event_seq).where(search_keys.c.value == text)
-        by_id = _of(events.c.seq).where(events.c.id == text, id_days(connection, text))
+        by_id = _of(events.c.seq).where(events.c.id == text, days_of_guess(connection, text))
         return [_that(query, conditions) for query in (by_value, by_id)]
     if "delivery" in conditions:
         del conditions["delivery"]
@@ -176,7 +176,7 @@ def _delivered(table: Any, state: str | None, pipeline: str | None) -> Select[An
 
 
 def _by_id(connection: Connection, event_id: str) -> Select[Any]:
-    return select(events.c.seq).where(events.c.id == event_id, id_days(connection, event_id))
+    return select(events.c.seq).where(events.c.id == event_id, days_of_id(connection, event_id))
 
 
 def seq_of_id(connection: Connection, event_id: str) -> int | None:
@@ -200,7 +200,8 @@ def seq_of(connection: Connection, wanted: str) -> int | None:
             .order_by(named.event_seq.desc())
             .limit(1)
         )
-        for query in (_by_id(connection, wanted), newest):
+        exactly = select(events.c.seq).where(events.c.id == wanted, days_of_guess(connection, wanted))
+        for query in (exactly, newest):
             seq = connection.execute(query).scalar()
             if seq is not None:
                 return int(seq)
@@ -217,7 +218,7 @@ def _by_beginning(connection: Connection, wanted: str) -> int | None:
         return None
     begins = (
         select(events.c.seq)
-        .where(events.c.id >= wanted, events.c.id < wanted + _LAST, id_days(connection, wanted))
+        .where(events.c.id >= wanted, events.c.id < wanted + _LAST, days_of_guess(connection, wanted))
         .limit(2)
     )
     seqs = list(connection.execute(begins).scalars())

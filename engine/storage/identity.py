@@ -18,10 +18,15 @@ _BEGINNING = re.compile(r"[0-9a-f]{4,8}|[0-9a-f]{8}-[0-9a-f]{0,4}(-[0-9a-f-]*)?"
 _LATEST_MS = 4_102_444_800_000  # 2100
 
 
-def id_days(connection: Connection, wanted: str) -> ColumnElement[bool]:
+def days_of_id(connection: Connection, event_id: str) -> ColumnElement[bool]:
+    """That an event lies where the one of this id would; true of all for an id that tells no time."""
+    return days_of_guess(connection, event_id) if _TIMED.fullmatch(event_id) else true()
+
+
+def days_of_guess(connection: Connection, wanted: str) -> ColumnElement[bool]:
     """That an event lies where one with this id, or this beginning of one, would; always true in a file.
 
-    False for what is no beginning of an id we give: no partition need be opened.
+    False for what a person typed that is no beginning of an id we give: no partition need be opened.
     """
     if connection.dialect.name != "postgresql":
         return true()

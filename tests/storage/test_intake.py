@@ -149,7 +149,7 @@ async def test_a_row_that_cannot_be_stored_refuses_only_itself(scene: Scene) -> 
 # --- the NSPS role: the sender waits ----------------------------------------------------------------------------------
 
 
-def envelope(scene: Scene, account: int = 277, event_id: str = "11111111-2222") -> Any:
+def envelope(scene: Scene, account: int = 277, event_id: str = "11111111-2222-4333-8444-555555555555") -> Any:
     return event(scene.now, source="nsps", i_account=account, id=event_id)
 
 
