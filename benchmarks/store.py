@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import cProfile
-import os
-import sys
 import tempfile
 import time
 import uuid
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import orjson
+import psutil
 
 from engine.clock import SystemClock
 from engine.delivery import Ending, Outcome, Routed
@@ -99,20 +98,12 @@ async def finish(store: Store, claimed: Claimed, clock: SystemClock) -> None:
     )
 
 
-def server_cpu_s(pattern: str) -> float:
-    """CPU seconds of all processes whose command line holds `pattern`, or that a process like that started; 0 for none."""
-    if not pattern:
+def server_cpu_s(main: int) -> float:
+    """CPU seconds of the server whose first process this is, 0 for none."""
+    if not main:
         return 0.0
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            line = stat.with_name("cmdline").read_bytes().decode(errors="replace")
-            if "postgres" in line and not line.startswith(sys.executable):
-                fields = stat.read_text().rpartition(")")[2].split()
-                ticks += int(fields[11]) + int(fields[12])
-        except OSError:
-            continue
-    return ticks / os.sysconf("SC_CLK_TCK")
+    times = [process.cpu_times() for process in (psutil.Process(main), *psutil.Process(main).children())]
+    return sum(one.user + one.system for one in times)
 
 
 async def timed(what: str, measured: Measured, number: int, job: Callable[[], Awaitable[T]]) -> T:
@@ -131,18 +122,18 @@ async def timed(what: str, measured: Measured, number: int, job: Callable[[], Aw
 
 @dataclass(frozen=True)
 class Measured:
-    """A store, and the server to watch (empty: none)."""
+    """A store, and the first process of the server to watch (0: none)."""
 
     store: Store
-    server: str
+    server: int
 
 
-async def main(chosen: argparse.Namespace, url: str) -> None:
+async def main(chosen: argparse.Namespace, url: str, server: int = 0) -> None:
     clock = SystemClock()
     with tempfile.TemporaryDirectory() as folder:
         instance = f"bench-{uuid.uuid4().hex[:8]}"
         store = await Store.open(url, project=Path(folder), clock=clock, instance=instance)
-        measured = Measured(store, "postgres" if url.startswith("postgres") else "")
+        measured = Measured(store, server)
         arrivals = [arrival(number, clock.now()) for number in range(chosen.events)]
         ids = await timed("accept", measured, len(arrivals), lambda: accept_all(store, arrivals, chosen.in_flight))
         await timed("claim + finish", measured, len(ids), lambda: work_all(store, ids, clock, chosen.batch))
@@ -154,7 +145,8 @@ def run(chosen: argparse.Namespace) -> None:
         from tests.postgres import running
 
         with running(durable=True) as server:
-            asyncio.run(main(chosen, server.url))
+            pid = int((server.data / "postmaster.pid").read_text().split()[0])
+            asyncio.run(main(chosen, server.url, pid))
         return
     asyncio.run(main(chosen, chosen.url or ("sqlite://" if chosen.memory else "sqlite:///bench.db")))
 

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Text, bindparam, false, insert, select, update
 
 from engine.errors import ClaimLost, NspsError
+from engine.storage.bulk import ShortRows
 from engine.storage.claiming import MAY_START
-from engine.storage.dialect import DIALECTS, among, listed, upsert
+from engine.storage.dialect import among, listed
 from engine.storage.encoding import ending_json, merged, storable
 from engine.storage.instants import micros
 from engine.storage.intake import search_rows
@@ -59,10 +60,7 @@ ATTEMPT = Prepared(
     ["delivery_id", "fence", "number", "started_at", "ended_at", "ending", "reason", "config_hash", "trace"],
 )
 REPLY = Prepared(insert(replies), ["delivery_id", "fence", "at", "body"])
-SEARCHED = {
-    dialect: Prepared(upsert(dialect, search_keys).on_conflict_do_nothing(), search_keys.c.keys())
-    for dialect in DIALECTS
-}
+SEARCHED = ShortRows(search_keys)
 
 
 def finish_group(connection: Connection, finished: Sequence[Finished]) -> Sequence[tuple[int, ...] | NspsError]:
@@ -93,7 +91,7 @@ def _write(connection: Connection, pairs: Sequence[tuple[Finished, Any]]) -> Non
     ATTEMPT.run_many(connection, [_attempt(one) for one, _ in pairs if _tried(one)])
     REPLY.run_many(connection, [_reply(one) for one, _ in pairs if one.replies])
     searched = [row for one, at in pairs for row in search_rows(at.event_seq, one.search)]
-    SEARCHED[connection.dialect.name].run_many(connection, searched)
+    SEARCHED.run_many(connection, searched)
 
 
 def _end(connection: Connection, pairs: Sequence[tuple[Finished, Any]]) -> None:

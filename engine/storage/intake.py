@@ -14,6 +14,7 @@ from engine.chance import twelve_bytes
 from engine.errors import NspsError
 from engine.event import Event
 from engine.storage.area import Area
+from engine.storage.bulk import ShortRows
 from engine.storage.counting import Counts, count, hour_of
 from engine.storage.encoding import storable
 from engine.storage.instants import micros
@@ -30,7 +31,7 @@ from engine.storage.tables import FAILED, deliveries, events, history, search_ke
 SEARCHED = ("i_event", "i_account", "i_customer", "number")
 
 _NEW_EVENTS = inserting(events)
-_NEW_SEARCH_KEYS = inserting(search_keys)
+_NEW_SEARCH_KEYS = ShortRows(search_keys)
 _NEW_DELIVERIES = inserting(deliveries)
 _REPEATED = (
     update(events).where(events.c.seq == bindparam("of_seq")).values(repeats=events.c.repeats + bindparam("more"))

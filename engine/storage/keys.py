@@ -13,15 +13,14 @@ from hashlib import blake2b
 
 from sqlalchemy import BigInteger, Connection, bindparam, select, update
 
-from engine.storage.dialect import DIALECTS, among, listed, upsert
+from engine.storage.bulk import ShortRows
+from engine.storage.dialect import among, listed
 from engine.storage.numbers import bounds
 from engine.storage.prepared import Prepared
 from engine.storage.protocol import Arrival
 from engine.storage.tables import event_keys, events
 
-_RESERVE = {
-    dialect: Prepared(upsert(dialect, event_keys).on_conflict_do_nothing(), event_keys.c.keys()) for dialect in DIALECTS
-}
+_RESERVE = ShortRows(event_keys)
 _OWNERS = Prepared(select(event_keys.c.key, event_keys.c.event_seq).where(among(event_keys.c.key, "keys")))
 _IDS = Prepared(
     select(events.c.seq, events.c.id).where(
@@ -81,7 +80,7 @@ def reserve(connection: Connection, keys: Sequence[Keys], seqs: Sequence[int], i
         return Known({}, {})
     # Sorted: two processes that reserve the same keys take them in the same order.
     rows = [{"key": key, "event_seq": seq} for key, seq in sorted(wanted.items())]
-    _RESERVE[connection.dialect.name].run_many(connection, rows)
+    _RESERVE.run_many(connection, rows)
     owners = {row.key: row.event_seq for row in _OWNERS.rows(connection, {"keys": listed(wanted)})}
     mine = dict(zip(seqs, ids, strict=True))
     others = sorted({seq for seq in owners.values() if seq not in mine})
