@@ -287,12 +287,13 @@ def write_project(folder: Path) -> Path:
 
 MANY_COMMANDS = """
 import contextlib, io, json, sys
-import cli
+from cli import commands
+from engine.command import ending_well
 printed = []
 for arguments in json.load(sys.stdin):
     sys.argv = ["nsps", *arguments]
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out), contextlib.suppress(SystemExit):
-        cli.app()
+        ending_well(commands)
     printed.append(out.getvalue())
 json.dump(printed, sys.stdout)
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from statistics import median
 
 import pytest
 from sqlalchemy import text
@@ -44,10 +45,10 @@ async def test_heartbeats_do_not_shift_the_clock_of_a_process_by_themselves(plac
     store = await place.open(clock)
     try:
         owner = Owner(id="one", host="h", pid=1, started_at=clock.now(), config_hash="c")
-        shifted = timedelta(0)
+        shifts = []
         for _ in range(20):
             asked_at = clock.now()
-            shifted += await store.beat(owner, asked_at) - asked_at
-        assert abs(shifted / 20) < SMALL / 20
+            shifts.append(await store.beat(owner, asked_at) - asked_at)
+        assert abs(median(shifts)) < SMALL / 20  # a single one may have met a busy machine; a bias is in all of them
     finally:
         await store.close()
