@@ -154,7 +154,8 @@ class SessionKeeper:
     async def _give_in(self, reason: str) -> NoReturn:
         """Asking again with the same credentials would only lock them out."""
         self._held = None
-        self._refused = f"{self._name} is held, its login was refused: {reason}; `nsps resume` when that is settled"
+        do = f"nsps resume --connector {self._name} when that is settled"
+        self._refused = f"{self._name} is held, its login was refused: {reason}; {do}"
         await self._tell(reason)
         raise Wait(self._clock.now() + timedelta(seconds=HELD_S), self._refused)
 

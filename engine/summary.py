@@ -25,6 +25,8 @@ def summary_lines(catalog: Catalog, masker: Masker, part: Part, where: str) -> I
     for sender, receiver in receivers if part != "worker" else ():
         if receiver is not None:
             yield f"  receives   {_receiver(sender, receiver, where)}"
+    if part != "worker" and all(receiver is None or receiver.off for _, receiver in receivers):
+        yield "  receives   nothing: nobody can send events until a receiver is on"
     for pipeline in catalog.pipelines.values():
         yield f"  pipeline   {_pipeline(pipeline)}"
     for connector in catalog.connectors.values():

@@ -64,6 +64,15 @@ def test_the_summary_says_what_is_on_and_what_is_off_and_why_without_secrets(tmp
     assert "redis://***@host" in told
 
 
+def test_a_start_to_which_nobody_can_send_says_so(tmp_path: Path) -> None:
+    needy = NSPS.replace("  espf:\n", "  espf:\n    needs: [ONE]\n").replace(
+        "  nsps:\n", "  nsps:\n    needs: [OTHER]\n"
+    )
+    project = write_project(tmp_path / "project", needy)
+    told = "\n".join(summary_lines(open_project(project, ENVIRON), Masker(), "all", "http://h:1"))
+    assert "receives   nothing: nobody can send events until a receiver is on" in told
+
+
 def test_the_command_runs_until_sigterm_and_ends_with_0(tmp_path: Path) -> None:
     project = write_project(tmp_path / "project")
     child = Path(__file__).with_name("child.py")

@@ -67,6 +67,8 @@ def _syntax(text: str, error: TemplateSyntaxError) -> TemplateInvalid:
     at = re.search(r"unexpected char '(.+)' at (\d+)", message)
     offset = int(at[2]) if at else _hole(text, error.lineno)
     notes = tuple(note for sign, note in _OTHER_LANGUAGE.items() if _in_holes(text, sign))[:2]
+    if "unexpected '}'" in message or "end of" in message:
+        notes = ("what begins with {{ : end it with }}", *notes)
     return TemplateInvalid(f"not a Jinja2 template: {message}", offset, 1, notes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -32,6 +33,8 @@ from engine.settings import Settings
 
 V = TypeVar("V", Settings, Connector, Pipeline, TestFile)
 Build = Callable[[Draft, Node], V]
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")  # as the schemas have it
 
 
 @dataclass(slots=True)
@@ -153,6 +156,6 @@ class Assembly:
 
 
 def _declared(source: Source, kind: str) -> str:
-    """The name a file declares; that of the file where it declares none."""
+    """The name a file declares; that of the file where it declares none, or none that can be one."""
     named = text(source.root.get(kind)) if source.root is not None else ""
-    return named or PurePosixPath(source.file).stem
+    return named if _NAME.fullmatch(named) else PurePosixPath(source.file).stem

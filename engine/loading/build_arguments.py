@@ -7,10 +7,12 @@ from typing import Any, Final
 import jsonschema_rs
 
 from engine.connector import Argument
+from engine.loading import suggest
 from engine.loading.arguments import KNOWN_FORMATS, misfit
 from engine.loading.draft import Draft, flag, members
 from engine.loading.findings import did_you_mean, key_spot, known_names
 from engine.loading.node import Node
+from engine.loading.wording import JSON_TYPES
 
 _OURS: Final = ("default", "secret")
 
@@ -38,17 +40,30 @@ def _argument(draft: Draft, written: str, node: Node) -> Argument:
     )
 
 
+_INSTANCES = "write for instance: {type: string}, {type: integer}, {type: array, items: {type: string}}"
+_TYPES = {"int": "integer", "bool": "boolean", "text": "string", "str": "string", "list": "array", "float": "number"}
+
+
+def _types(node: Node) -> tuple[str, ...]:
+    """Notes on a type there is none of."""
+    written = str(node.value).lower()
+    usual = f"write:  type: {_TYPES[written]}" if written in _TYPES else ""
+    near = suggest.did_you_mean(str(node.value), JSON_TYPES)
+    return (*((usual,) if usual else near), f"one of: {', '.join(JSON_TYPES)}")
+
+
 def _schema_is_sound(draft: Draft, name: str, node: Node, schema: dict[str, Any]) -> bool:
     try:
         jsonschema_rs.validator_for(schema)
     except jsonschema_rs.ValidationError as error:
-        at = _deepest(node, [str(key) for key in error.instance_path])
+        path = [str(key) for key in error.instance_path]
+        at = _deepest(node, path)
         draft.findings.error(
             "NSPS230",
             f"the schema of argument `{name}` is no JSON Schema",
             at,
-            label=error.message,
-            notes=("write for instance: {type: string}, {type: integer}, {type: array, items: {type: string}}",),
+            label="" if "type" in path else error.message,
+            notes=_types(at) if path[-1:] == ["type"] else (_INSTANCES,),
         )
         return False
     named = node.get("format")

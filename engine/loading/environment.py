@@ -20,6 +20,7 @@ Zone = Literal["value", "template", "none"]
 Keys = tuple[str, ...]
 
 _REFERENCE: Final = re.compile(r"\$\$\{|\$\{(secret:)?([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}|\$\{")
+_MISSPELT: Final = re.compile(r"\$\{\s*[A-Za-z]+\s*:\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}")  # ${secrets:NAME}
 _URLS: Final = ("base_url", "token_url", "proxy")
 
 
@@ -136,7 +137,7 @@ class _Filling:
             return "${" if escapes else found[0]
         if found[2] is None:
             if zone != "none":
-                self._malformed(spot)
+                self._malformed(spot, _MISSPELT.match(node.value, found.start()))
             return found[0]
         if zone == "none" or (zone == "template" and _inside_tag(node.value, found.start())):
             self.filled.misplaced.add(node.place)
@@ -179,12 +180,14 @@ class _Filling:
             )
             return None
 
-    def _malformed(self, spot: Spot) -> None:
+    def _malformed(self, spot: Spot, misspelt: re.Match[str] | None) -> None:
+        meant = (f"write:  ${{secret:{misspelt[1]}}}",) if misspelt else ()
         self.findings.error(
             "NSPS402",
             "`${` begins no reference to the environment here",
             spot,
             notes=(
+                *meant,
                 "write: ${NAME}, ${NAME:-default} or ${secret:NAME}",
                 "write `$${` for the two characters themselves",
             ),

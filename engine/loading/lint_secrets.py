@@ -69,7 +69,9 @@ def _check(name: str, node: Node, variable: str, findings: Findings) -> None:
     text = str(node.value)
     if "${secret:" in text:
         return
-    plain = re.search(r"\$\{([A-Za-z_][A-Za-z0-9_]*)", text)
+    plain = re.search(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-[^}]*)?\}", text)
+    if plain is None and "${" in text:
+        return  # no reference at all, which is said where it stands
     if plain is None:
         _literal(name, variable, node, findings)
         return

@@ -25,6 +25,7 @@ from engine.loading.lint_unused import check_unused
 from engine.loading.project import Part, Project
 from engine.loading.references import check_references, check_retries_named
 from engine.loading.refusal import refuse_unset
+from engine.place import Place
 from engine.problem import Problem
 from engine.settings import Settings
 
@@ -156,9 +157,18 @@ def _digest(parts: Iterable[bytes]) -> str:
 
 
 def _one_per_cause(problems: Sequence[Problem]) -> list[Problem]:
-    """Without what the schema says of a place that a reference or the environment explains better."""
+    """Without what the schema says of a place that a reference or the environment explains better, and what follows from
+    text that was read as a name."""
     explained = {problem.place for problem in problems if problem.code >= "NSPS200" and problem.severity == "error"}
-    return [one for one in problems if one.code >= "NSPS200" or one.place not in explained]
+    texts = [problem for problem in problems if problem.code == "NSPS307"]  # text in double quotes was read as a name
+    found = [one for one in problems if one.code >= "NSPS200" or one.place not in explained]
+    return [one for one in found if one.code != "NSPS214" or not any(_within(one.place, text) for text in texts)]
+
+
+def _within(place: Place, problem: Problem) -> bool:
+    first = problem.place
+    same = (place.file, place.line) == (first.file, first.line)
+    return same and first.column <= place.column < first.column + problem.length
 
 
 def _heeded(problems: Iterable[Problem], texts: Mapping[str, str]) -> list[Problem]:

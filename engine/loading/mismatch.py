@@ -10,7 +10,7 @@ from engine.loading.node import Node
 from engine.loading.schemas import owners
 from engine.loading.source import Source
 from engine.loading.suggest import did_you_mean, listed
-from engine.loading.wording import a_title, as_name, belongs, examples, has_no_such_field, instead, shown, write
+from engine.loading.wording import a_title, as_name, belongs, examples, has_no_such_field, instead, meant, shown, write
 from engine.place import Place
 from engine.problem import Problem
 
@@ -165,7 +165,8 @@ class Mismatch:
     def _pattern(self, failure: Failure) -> Problem:
         node = self._at(failure)
         value = "what stands here" if failure.secret else shown(node)
-        notes = (failure.part["description"], *examples(failure))
+        better = () if failure.secret else meant(str(node.value), failure.part["pattern"])
+        notes = (*better, failure.part["description"], *examples(failure))
         return self._problem("NSPS108", f"{value} cannot be {a_title(failure.part)}", node, notes=notes)
 
     def _name(self, failure: Failure) -> Problem:

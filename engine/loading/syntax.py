@@ -16,6 +16,7 @@ _VALUE = re.compile(
     r"""(?P<head>\s*(?:-\s+)*(?:(?P<key>[^\s'"\[{#:,-][^:#\[{]*|"[^"]*"|'[^']*')\s*:(?=\s)|-)\s+)(?P<value>\S.*)"""
 )
 _QUOTED = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')""")
+MOST_LINES_OF_A_QUOTE = 20
 _OPENERS = {"[": "]", "{": "}"}
 
 
@@ -54,12 +55,29 @@ def _unfinished(error: yaml.MarkedYAMLError, lines: list[str], spots: tuple[_Spo
     if "quoted scalar" in doing:
         escape = "escape" in problem
         return _quoted_scalar(lines, here if escape else began, file, escape=escape)
+    if "mapping" in doing and (opened := _quote_left_open(lines, here)):
+        quote_ = lines[opened.line][opened.column]
+        note = f"write another {quote_} at the end of the value"
+        return _plain(f"the quote {quote_} that opens here is not closed in its line", opened.place(file), (note,))
     if "flow" in doing:
         return _flow(lines, here, file)
     if "could not find expected ':'" in problem:
         return _no_colon(lines, began, file)
     if "mapping values are not allowed" in problem and here.line:
         return _no_colon(lines, _Spot(here.line - 1, 0), file)
+    return None
+
+
+def _quote_left_open(lines: list[str], here: _Spot) -> _Spot | None:
+    """Where the nearest value above begins with a quote that is closed in another line, and text stands behind that."""
+    for number in range(here.line, max(-1, here.line - MOST_LINES_OF_A_QUOTE), -1):
+        found = _VALUE.match(lines[number])
+        if not found or found["value"][0] not in "'\"" or _QUOTED.match(found["value"]):
+            continue
+        rest = "\n".join([found["value"], *lines[number + 1 : here.line + 1]])
+        quoted = _QUOTED.match(rest)
+        if quoted is None or _without_comment(rest[quoted.end() :].split("\n", 1)[0]).strip():
+            return _Spot(number, found.start("value"))
     return None
 
 

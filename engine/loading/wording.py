@@ -16,6 +16,8 @@ from engine.loading.schemas import Schema
 _PLAIN = re.compile(r"[A-Za-z0-9/?][\w ./?@'()|!=$-]*")
 _TRUTH = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
+JSON_TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
+
 
 def a_title(part: Schema) -> str:
     """A schema's title inside a sentence, with its article."""
@@ -56,7 +58,7 @@ def write(name: str, part: Schema) -> tuple[str, ...]:
     return (f"write:  {name}: {line(found[0])}",) if found else ()
 
 
-def instead(node: Node, wanted: Sequence[str], failure: Failure) -> tuple[str, ...]:
+def instead(node: Node, wanted: Sequence[str], failure: Failure) -> tuple[str, ...]:  # noqa: PLR0911 - a case each
     """A note with the same value as the type that is wanted."""
     pattern = failure.part.get("pattern")
     if "boolean" in wanted and node.kind == "text":
@@ -69,9 +71,18 @@ def instead(node: Node, wanted: Sequence[str], failure: Failure) -> tuple[str, .
         return ("quote it",) if failure.secret else (f"quote it: {quote(node.raw)}",)
     if wanted == ("array",) and node.kind == "text":
         return (f"write a list:  [{node.value}]",)
+    if wanted == ("object",) and node.kind == "text" and node.value in JSON_TYPES:
+        return (f"write:  {{type: {node.value}}}",)
     if set(wanted) & {"integer", "number"} and node.kind == "text" and re.fullmatch(r"-?[0-9]+", node.value):
         return (f"write it without quotes: {node.value}",)
     return ()
+
+
+def meant(value: str, pattern: str) -> tuple[str, ...]:
+    """A note with what was meant by a value that does not fit a pattern: `${NAME}` for `$NAME`, a name in small letters."""
+    variable = re.fullmatch(r"\$([A-Za-z_][A-Za-z0-9_]*)", value)
+    better = f"${{{variable[1]}}}" if variable else as_name(value, pattern)
+    return (f"write:  {better}",) if better else ()
 
 
 def line(value: Any) -> str:

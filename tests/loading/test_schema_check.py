@@ -137,6 +137,7 @@ max_reply: 4MB
     for example: 4MiB
 probe: Ping
     NSPS108 4:8 4 `Ping` cannot be a name
+    write:  ping
     Lower-case letters, digits and `_`; begins with a letter.
     for example: ping
 headers: {a b: x}
