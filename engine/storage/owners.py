@@ -32,11 +32,9 @@ class OwnersArea(Area):
         if not isinstance(self._clock, SystemClock) or connection.dialect.name != "postgresql":
             _beat(connection, owner, now)
             return now
-        told, told_s = min((_told(connection, now) for _ in range(TIMES_ASKED)), key=lambda one: one[2])[:2]
+        told, then = server_time(connection, now, asked_s)
         _beat(connection, owner, told)
-        # Else a heartbeat that waited for its turn would pass its wait off as a difference of clocks, and of two events
-        # that came to two receivers, one after the other, the second would seem to be the first.
-        return told - timedelta(seconds=told_s - asked_s)
+        return then
 
     async def leave(self, owner: str) -> None:
         """Removes this process's heartbeat row. What it still holds is stalled, and is looked at next."""
@@ -49,6 +47,16 @@ class OwnersArea(Area):
     async def owners(self) -> list[tuple[Owner, datetime]]:
         """The processes that beat in the last day, and when each last did."""
         return await self._read(_owners)
+
+
+def server_time(connection: Connection, now: datetime, asked_s: float) -> tuple[datetime, datetime]:
+    """The server's time, and what it was when it was `now` here, `perf_counter()` being `asked_s`.
+
+    A question that waited for its turn, or for a connection, must not pass its wait off as a difference of clocks: of two
+    events that came to two receivers, one after the other, the second would seem to be the first.
+    """
+    told, told_s = min((_told(connection, now) for _ in range(TIMES_ASKED)), key=lambda one: one[2])[:2]
+    return told, told - timedelta(seconds=told_s - asked_s)
 
 
 def _told(connection: Connection, now: datetime) -> tuple[datetime, float, float]:

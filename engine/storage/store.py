@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
+from time import perf_counter
 from typing import Self
 
 from sqlalchemy import text
@@ -13,12 +15,11 @@ from engine.storage import schema
 from engine.storage.claims import ClaimsArea
 from engine.storage.committer import ROW_ERRORS, Committer, Connections, unavailable
 from engine.storage.control import ControlArea
-from engine.storage.dialect import store_time
 from engine.storage.forgetting import RetentionArea
 from engine.storage.history import HistoryArea
 from engine.storage.intake import IntakeArea
 from engine.storage.ledger import LedgerArea
-from engine.storage.owners import OwnersArea
+from engine.storage.owners import OwnersArea, server_time
 from engine.storage.postgresql import ServerConnections
 from engine.storage.progress import ProgressArea
 from engine.storage.refusing import RefusalArea
@@ -56,8 +57,7 @@ class Store(
             else:
                 await connections.write(lambda connection: schema.check(connection, shown(url), clock.now()))
             if isinstance(clock, SystemClock):
-                asked_at = clock.now()
-                clock.offset += await connections.read(lambda one: store_time(one, asked_at)) - asked_at
+                clock.offset += await _behind(connections, clock.now(), perf_counter())
         except (*ROW_ERRORS, StoreUnavailable) as error:
             await connections.close()
             raise _away(error, url) from error
@@ -79,6 +79,13 @@ class Store(
     def commits(self) -> int:
         """How many group commits there were: for measurements."""
         return self._committer.commits
+
+
+async def _behind(connections: Connections, now: datetime, asked_s: float) -> timedelta:
+    """How far the clock that says `now` is behind the server's; nothing where the store has none."""
+    if connections.dialect != "postgresql":
+        return timedelta(0)
+    return (await connections.read(lambda connection: server_time(connection, now, asked_s)))[1] - now
 
 
 async def migrate(url: str, *, project: Path, instance: str = "nsps") -> str:
