@@ -17,16 +17,20 @@ _MOST_CHARACTERS = 64 * 1024 * 1024
 
 
 @dataclass(slots=True)
-class _Entry:
-    """A question that is being asked or was answered. `asked_at` is before the request left."""
+class _Asked:
+    """A question under way. `asked_at` is before the request left; `answer` is there once somebody shares it."""
 
     asked_at: datetime
-    answer: asyncio.Future[Reply]
-    until: datetime | None = None  # None: still under way
+    answer: asyncio.Future[Reply] | None = None
 
-    @property
-    def characters(self) -> int:
-        return len(self.answer.result().text) if self.until is not None else 0
+
+@dataclass(slots=True)
+class _Kept:
+    """A question that was answered."""
+
+    asked_at: datetime
+    until: datetime
+    reply: Reply
 
 
 class Cache:
@@ -38,76 +42,86 @@ class Cache:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()  # its front is found at once, a dict's is not
+        self._asking: dict[Hashable, _Asked] = {}
+        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()  # its front is found at once, a dict's is not
         self._characters = 0
+
+    def __len__(self) -> int:
+        """How many replies are kept."""
+        return len(self._kept)
 
     async def serve(self, key: Hashable, not_before: datetime | None, ttl_s: float, ask: Ask) -> Reply:
         """A reply that was asked for at or after `not_before`: kept, shared, or asked for now. Raises what `ask` raises."""
-        while (entry := self._entries.get(key)) is not None and self._serves(entry, not_before):
-            if entry.until is not None:
-                return replace(entry.answer.result(), source="cache", took_s=0.0)
-            try:
-                shared = await asyncio.shield(entry.answer)
-            except asyncio.CancelledError:
-                if not entry.answer.cancelled():  # it is we who are cancelled, not the one who asked
-                    raise
-            else:
+        if not_before is None:
+            return await self._ask(key, ttl_s, ask)
+        while True:
+            kept = self._kept.get(key)
+            if kept is not None and kept.asked_at >= not_before and self._clock.now() < kept.until:
+                return replace(kept.reply, source="cache", took_s=0.0)
+            asked = self._asking.get(key)
+            if asked is None or asked.asked_at < not_before:
+                return await self._ask(key, ttl_s, ask)
+            if (shared := await _shared(asked)) is not None:
                 return replace(shared, source="cache")
-        return await self._ask(key, ttl_s, ask)
-
-    def _serves(self, entry: _Entry, not_before: datetime | None) -> bool:
-        fresh = entry.until is None or self._clock.now() < entry.until
-        return fresh and not_before is not None and entry.asked_at >= not_before
 
     async def _ask(self, key: Hashable, ttl_s: float, ask: Ask) -> Reply:
-        entry = _Entry(self._clock.now(), asyncio.get_running_loop().create_future())
-        self._drop(key)
-        self._entries[key] = entry
+        asked = self._asking[key] = _Asked(self._clock.now())
         try:
             reply = await ask()
         except BaseException as error:
-            self._failed(key, entry, error)
+            self._over(key, asked)
+            if asked.answer is not None:
+                _fail(asked.answer, error)
             raise
-        entry.answer.set_result(reply)
-        self._keep(key, entry, ttl_s)
+        if asked.answer is not None:
+            asked.answer.set_result(reply)
+        if self._over(key, asked) and _worth_keeping(reply):
+            self._keep(key, _Kept(asked.asked_at, asked.asked_at + timedelta(seconds=ttl_s), reply))
         return reply
 
-    def _failed(self, key: Hashable, entry: _Entry, error: BaseException) -> None:
-        if self._entries.get(key) is entry:
-            del self._entries[key]
-        if isinstance(error, asyncio.CancelledError):
-            entry.answer.cancel()
-        else:
-            entry.answer.set_exception(error)
-            entry.answer.exception()  # read, so that asyncio does not report it where nobody shared it
+    def _over(self, key: Hashable, asked: _Asked) -> bool:
+        """Ends it. False where somebody who needs a newer answer asks already."""
+        if self._asking.get(key) is not asked:
+            return False
+        del self._asking[key]
+        return True
 
-    def _keep(self, key: Hashable, entry: _Entry, ttl_s: float) -> None:
-        if self._entries.get(key) is not entry:
-            return  # somebody who needed a newer answer asks already
-        if not _worth_keeping(entry.answer.result()):
-            del self._entries[key]
-            return
-        self._entries.move_to_end(key)  # the oldest answers stand in front
-        entry.until = entry.asked_at + timedelta(seconds=ttl_s)
-        self._characters += entry.characters
-        self._tidy()
-
-    def _drop(self, key: Hashable) -> None:
-        entry = self._entries.pop(key, None)
-        if entry is not None:
-            self._characters -= entry.characters
-
-    def _tidy(self) -> None:
-        """Drops what is over from the front, and the oldest while there is too much."""
-        now = self._clock.now()
-        while self._entries:
-            key, entry = next(iter(self._entries.items()))
-            over = entry.until is not None and entry.until <= now
-            if not over and len(self._entries) <= _MOST_ENTRIES and self._characters <= _MOST_CHARACTERS:
-                return
-            if entry.until is None:  # under way: it is kept anew when it is answered
+    def _keep(self, key: Hashable, kept: _Kept) -> None:
+        self._drop(key)
+        self._kept[key] = kept
+        self._characters += len(kept.reply.text)
+        now = kept.asked_at  # or later: what is over only then goes a little later
+        while self._kept:
+            key, oldest = next(iter(self._kept.items()))
+            if oldest.until > now and len(self._kept) <= _MOST_ENTRIES and self._characters <= _MOST_CHARACTERS:
                 return
             self._drop(key)
+
+    def _drop(self, key: Hashable) -> None:
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._characters -= len(kept.reply.text)
+
+
+async def _shared(asked: _Asked) -> Reply | None:
+    """The answer to somebody else's question; None when who asked was cancelled. Raises what that question came to."""
+    if asked.answer is None:
+        asked.answer = asyncio.get_running_loop().create_future()
+    answer = asked.answer
+    try:
+        return await asyncio.shield(answer)
+    except asyncio.CancelledError:
+        if not answer.cancelled():  # it is we who are cancelled, not the one who asked
+            raise
+        return None
+
+
+def _fail(answer: asyncio.Future[Reply], error: BaseException) -> None:
+    if isinstance(error, asyncio.CancelledError):
+        answer.cancel()
+    else:
+        answer.set_exception(error)
+        answer.exception()  # read, so that asyncio does not report it where those who shared it were cancelled
 
 
 def _worth_keeping(reply: Reply) -> bool:

@@ -55,12 +55,14 @@ class Caller:
 
     async def _alone(self, operation: Operation, template: RequestTemplate, arguments: Arguments, leg: Leg) -> Verdict:
         connector = self.work.catalog.connectors[operation.connector]
-        sha = arguments_sha([arguments.values, leg.item] if _reads_item(template) else arguments.values)
-        name = self.progress.occurrence(leg.path, sha)
-        remembered = None if operation.read_only else self.progress.remembered(name, sha)
-        if remembered is not None:
+        reads = _reads(template)
+        sha = arguments_sha([arguments.values, leg.item] if reads.item else arguments.values)
+        name = key = ""
+        if not operation.read_only or reads.key or _read_by_headers(connector).key:
+            name = self.progress.occurrence(leg.path, sha)
+            key = idempotency_key(self.work.seed, name, sha)
+        if not operation.read_only and (remembered := self.progress.remembered(name, sha)) is not None:
             return _as_remembered(remembered, operation, leg)
-        key = idempotency_key(self.work.seed, name, sha)
         scope = {
             "args": arguments.values,
             "config": connector.config,
@@ -83,7 +85,7 @@ class Caller:
             trace_id=self.work.event.trace_id,
             secrets=arguments.secrets,
         )
-        if not operation.read_only:
+        if not operation.read_only and (leg.repeated or self.progress.knows_any):
             await self._supersede(leg)
         reply = await self.send(call)
         self._note_time(reply)
@@ -142,7 +144,7 @@ def _renderer(
     template: RequestTemplate, connector: Connector, scope: Mapping[str, Any]
 ) -> Callable[[Session], HttpRequest]:
     """The request, rendered now, so that what is wrong with it shows here; later only where it reads the session."""
-    if _reads_session(template) or any("session" in header.roots for header in connector.headers.values()):
+    if _reads(template).session or _read_by_headers(connector).session:
         return lambda session: render(template, connector.headers, {**scope, "session": session})
     request = render(template, connector.headers, scope)
     return lambda session: request
@@ -198,14 +200,26 @@ def _told(reply: Reply) -> dict[str, Any]:
     return told
 
 
-def _session_is_read(template: RequestTemplate) -> bool:
-    return template.uses_session
+@dataclass(frozen=True, slots=True)
+class _Reads:
+    """What a request is made of beside its arguments."""
+
+    session: bool
+    item: bool
+    key: bool  # the idempotency key: a call that changes nothing has none unless it is read
+
+    @classmethod
+    def of(cls, roots: Collection[str]) -> _Reads:
+        return cls("session" in roots, "item" in roots or "index" in roots, "idempotency_key" in roots)
 
 
-def _item_is_read(template: RequestTemplate) -> bool:
-    parts = [template.path, template.query, template.json, template.form, template.xml, template.text]
-    return any({"item", "index"} & part.roots for part in (*parts, *template.headers.values()) if part is not None)
+def _of_template(template: RequestTemplate) -> _Reads:
+    return _Reads.of(template.roots)
 
 
-_reads_session = WorkedOut(_session_is_read)
-_reads_item = WorkedOut(_item_is_read)
+def _of_headers(connector: Connector) -> _Reads:
+    return _Reads.of({root for header in connector.headers.values() for root in header.roots})
+
+
+_reads = WorkedOut(_of_template)
+_read_by_headers = WorkedOut(_of_headers)

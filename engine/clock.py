@@ -31,14 +31,25 @@ class SystemClock:
     def __init__(
         self, machine: Callable[[], datetime] = _machine, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        self.offset = timedelta(0)
         self.machine = machine
         self._monotonic = monotonic
         self._began_at, self._began_s = machine(), monotonic()
+        self.offset = timedelta(0)
+
+    @property
+    def offset(self) -> timedelta:
+        """How far the store's clock is ahead of this machine's."""
+        return self._offset
+
+    @offset.setter
+    def offset(self, offset: timedelta) -> None:
+        self._offset = offset
+        # Seconds since 1970 at which `monotonic` was 0: one addition, where dates would take three. Exact to a microsecond.
+        self._zero_s = (self._began_at + offset).timestamp() - self._began_s
 
     def now(self) -> datetime:
         """Store time, as this process knows it."""
-        return self._began_at + self.offset + timedelta(seconds=self._monotonic() - self._began_s)
+        return datetime.fromtimestamp(self._zero_s + self._monotonic(), UTC)
 
     async def sleep(self, seconds: float, /) -> None:
         """Returns after `seconds`."""

@@ -57,10 +57,10 @@ class RequestTemplate:
     place: Place = NOWHERE
 
     @property
-    def uses_session(self) -> bool:
-        """Whether any part reads `session`, which only the exchange knows."""
+    def roots(self) -> frozenset[str]:
+        """The first name of each path that any part reads, such as `args`, or `session`, which only the exchange knows."""
         parts = [self.path, self.query, self.json, self.form, self.xml, self.text, *self.headers.values()]
-        return any("session" in part.roots for part in parts if part is not None)
+        return frozenset().union(*(part.roots for part in parts if part is not None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,10 +163,13 @@ class Door:
 
 def _traced(request: HttpRequest, call: Call) -> HttpRequest:
     """With the event's trace id and a new request id, where the request does not bring its own."""
-    own = {name.lower() for name, _ in request.headers} if request.headers else ()
+    new_id = ("x-request-id", f"{_PROCESS}{next(_REQUESTS):016x}")
+    if not request.headers:
+        return request.headed((("x-b3-traceid", call.trace_id), new_id) if call.trace_id else (new_id,))
+    own = {name.lower() for name, _ in request.headers}
     headers = [("x-b3-traceid", call.trace_id)] if call.trace_id and "x-b3-traceid" not in own else []
     if "x-request-id" not in own:
-        headers.append(("x-request-id", f"{_PROCESS}{next(_REQUESTS):016x}"))
+        headers.append(new_id)
     return request.headed((*request.headers, *headers))
 
 

@@ -40,13 +40,15 @@ async def enrich(questions: list[Question], pb_data: Facts, put: Put) -> Problem
     in the pipeline's order counts. Raises ClaimLost.
     """
     pb_data.update(dict.fromkeys(question.enrichment.name for question in questions))
-    here = _awaited_by_none(questions)
     if len(questions) == 1:
-        return await _answer(here, pb_data, put)
+        return await _answer(questions[0], pb_data, put)
+    awaited = frozenset().union(*(question.enrichment.waits_for for question in questions))
+    here = _awaited_by_none(questions, awaited)
     try:
         async with asyncio.TaskGroup() as group:
             tasks = _start(group, [question for question in questions if question is not here], pb_data, put)
-            _connect(questions, tasks)  # none of them has started yet
+            if awaited:
+                _connect(questions, tasks)  # none of them has started yet
             problem = await _answer(here, pb_data, put)
     except BaseExceptionGroup as failed:  # only what is no ending gets here: a lost claim, or a mistake in our code
         lost = failed.subgroup(ClaimLost)
@@ -55,9 +57,8 @@ async def enrich(questions: list[Question], pb_data: Facts, put: Put) -> Problem
     return next((problem for problem in found if problem is not None), None)
 
 
-def _awaited_by_none(questions: list[Question]) -> Question:
+def _awaited_by_none(questions: list[Question], awaited: frozenset[str]) -> Question:
     """The one that runs in the delivery's own task: a task for it would cost as much as its part of the work."""
-    awaited = frozenset().union(*(question.enrichment.waits_for for question in questions))
     return next((question for question in questions if question.enrichment.name not in awaited), questions[-1])
 
 

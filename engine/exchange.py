@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from typing import Self
 from urllib.parse import quote_plus
-
-import orjson
 
 from engine.auth import BasicAuth, OAuth2Auth
 from engine.auths.basic import credentials
@@ -16,7 +14,6 @@ from engine.catalog import Catalog
 from engine.clock import Clock
 from engine.connector import Connector
 from engine.door import Carry, Door, OnHold, Outside
-from engine.errors import OursFailed
 from engine.masking import Masker
 from engine.permits import MemoryPermits, Permits
 from engine.request import Call, HttpRequest, Reply
@@ -65,7 +62,9 @@ class Exchange:
         """
         if self._cache is None or call.cache_s <= 0:
             return await self._permitted(call)
-        key = (self._doors[call.connector].connector.identity, _key(call))
+        # What makes two calls the same question: all that a request is made of beside the configuration, and the session.
+        identity = self._doors[call.connector].connector.identity
+        key = (call.connector, identity, call.operation, call.arguments_sha, call.idempotency_key)
         return await self._cache.serve(key, call.not_before, call.cache_s, lambda: self._permitted(call))
 
     async def _permitted(self, call: Call) -> Reply:
@@ -138,14 +137,3 @@ def _pairs(connector: Connector) -> Iterator[str]:
     for url in (connector.base_url, connector.proxy or "", token_url):
         if (pair := userinfo(url)) is not None:
             yield credentials(*pair)
-
-
-def _key(call: Call) -> Hashable:
-    """What makes two calls the same question: the arguments and, where no session is needed for it, the request itself."""
-    asked = (call.connector, call.operation, call.arguments_sha)
-    try:
-        request = call.render({})
-    except OursFailed:
-        return asked
-    content = orjson.dumps(request.content, default=str, option=orjson.OPT_SORT_KEYS)
-    return (*asked, request.method, request.path, request.query, request.headers, content)

@@ -25,6 +25,8 @@ from engine.secret_arguments import secret_texts
 from engine.verdict import Verdict
 from engine.worked_out import WorkedOut
 
+_NOT_ASKED_WITH = ("vars", "steps", "item", "index")  # what an enrichment's expressions do not see
+
 
 async def journey(work: Work, send: Send, keep: Keep) -> Ending:
     """Walks one attempt: enrich, map, skip, dispatch; says how it ended, with the trace of all it saw and decided.
@@ -40,7 +42,10 @@ async def journey(work: Work, send: Send, keep: Keep) -> Ending:
         ending = _ended_by(problem)
     trace.vars = scope["vars"]
     trace.secrets |= secret_texts(work.pipeline, work.catalog, scope)
-    caller.forget_items_left_out([name for name, seen in scope["steps"].items() if seen["verdict"] in ("ok", "skip")])
+    if caller.resent:
+        caller.forget_items_left_out(
+            [name for name, seen in scope["steps"].items() if seen["verdict"] in ("ok", "skip")]
+        )
     if not trace.search:  # it ended before all was mapped; people still look for it
         trace.search = known_search_keys(work.pipeline, scope)
     return ending.told(_shown(ending.reason, caller), trace, caller.progress.all())
@@ -63,7 +68,8 @@ def _scope(work: Work) -> dict[str, Any]:
     scope = envelope(work.event, work.pipeline.name, None, None)
     scope["config"] = work.catalog.settings.config
     scope["now"] = iso(work.now)
-    return scope | {"vars": {}, "steps": {}, "item": None, "index": None}
+    scope["vars"], scope["steps"], scope["item"], scope["index"] = {}, {}, None, None
+    return scope
 
 
 async def _walk(caller: Caller, scope: dict[str, Any]) -> Ending:
@@ -96,7 +102,9 @@ async def _learn_facts(caller: Caller, scope: dict[str, Any]) -> Problem | None:
     scope["pb_data"] = caller.trace.pb_data = pb_data
     problem = None
     if work.pipeline.enrich:
-        seen = {name: value for name, value in scope.items() if name not in ("vars", "steps", "item", "index")}
+        seen = scope.copy()
+        for name in _NOT_ASKED_WITH:
+            del seen[name]
         problem = await enrich([_question(ask, caller, seen) for ask in work.pipeline.enrich], pb_data, put_by(caller))
     scope["updated_at"] = iso(caller.answered_at or work.now)
     return problem

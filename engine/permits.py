@@ -16,11 +16,12 @@ from engine.errors import Wait
 from engine.ramp import NO_LIMIT, Line, Ramp
 from engine.reply_words import retry_after_s
 from engine.request import Reply
+from engine.value import value
 
 LONGEST_SLEEP_S = 1.0  # longer: the delivery waits, not a slot
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Permit:
     """The right to make one call. `probe`: it is the one that tries whether an open circuit may close."""
 
@@ -56,9 +57,11 @@ class MemoryPermits:
         gate = self._gates.get(key)
         if gate is None:
             gate = self._gates[key] = _Gate(connector, self._clock)
+        if gate.stands_open:
+            return gate.plain
         probe = await gate.enter()
         at = self._clock.now() if connector.limits.concurrency else None
-        return Permit(connector.name, probe=probe, at=at, identity=connector.identity)
+        return Permit(connector=connector.name, probe=probe, at=at, identity=connector.identity)
 
     async def give(self, permit: Permit, reply: Reply | None, /) -> None:
         """See Permits."""
@@ -74,6 +77,7 @@ class _Gate:
     def __init__(self, connector: Connector, clock: Clock) -> None:
         self._name = connector.name
         self._clock = clock
+        self.plain = Permit(connector=connector.name, identity=connector.identity)
         self._slots = connector.limits.concurrency
         self._most = connector.limits.concurrency or 0
         self._lasting_s = LONGEST_SLEEP_S  # of one call, on average
@@ -84,6 +88,17 @@ class _Gate:
         self._line = Line(self._top)
         self._ramp: Ramp | None = None
         self._pause: Pause | None = None
+
+    @property
+    def stands_open(self) -> bool:
+        """Whether there is nothing to wait for, nor to count: a connector without limits that asked for no pause."""
+        return (
+            self._rate is None
+            and self._slots is None
+            and self._circuit is None
+            and self._pause is None
+            and self._ramp is None
+        )
 
     async def enter(self) -> bool:
         """Whether the call is the probe of a circuit that was open."""
@@ -184,6 +199,8 @@ class _Gate:
             self._slots += 1
 
     def leave(self, permit: Permit, reply: Reply | None) -> None:
+        if reply is not None and reply.status not in (429, 503) and self.stands_open:
+            return
         self._free()
         now = self._clock.now()
         if permit.at is not None and reply is not None:

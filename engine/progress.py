@@ -35,6 +35,11 @@ class Progress:
         self._used: set[tuple[str, str]] = set()
         self._seen: dict[tuple[str, str], int] = {}
 
+    @property
+    def knows_any(self) -> bool:
+        """Whether any call is known: of an earlier attempt, or of this one."""
+        return bool(self._known)
+
     def occurrence(self, path: str, sha: str) -> str:
         """The name of the next call of `path` with these arguments within this attempt."""
         count = self._seen[path, sha] = self._seen.get((path, sha), 0) + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -120,4 +120,4 @@ class Send(Protocol):
     rendered with the session there is).
     """
 
-    async def __call__(self, call: Call, /) -> Reply: ...
+    def __call__(self, call: Call, /) -> Awaitable[Reply]: ...

@@ -57,14 +57,15 @@ def judge(operation: Operation, reply: Reply, args: Mapping[str, Any], config: M
     }
     rule: VerdictRule | None = None
     try:
-        rule = next((rule for rule in operation.verdicts if _holds(rule, scope)), None)
+        rule = _first_that_holds(operation.verdicts, scope)
         kind = rule.is_ if rule else _default(reply)
         result = _result(operation, rule, kind, scope)
     except OursFailed as failed:
         return _verdict(operation, reply, "retry", f"judging the reply failed: {failed}", decided_by="broken rule")
+    if rule is None and kind == "ok":
+        return Verdict(kind="ok", result=result, status=reply.status, fault=reply.error)
     if rule is None:
-        reason = "" if kind == "ok" else in_words(operation, reply)
-        return _verdict(operation, reply, kind, reason, result=result)
+        return _verdict(operation, reply, kind, in_words(operation, reply), result=result)
     return _by_rule(rule, operation, reply, scope, result)
 
 
@@ -92,8 +93,11 @@ def _verdict(operation: Operation, reply: Reply, kind: VerdictKind, reason: str,
     )
 
 
-def _holds(rule: VerdictRule, scope: Mapping[str, Any]) -> bool:
-    return rule.when is None or holds(rule.when.evaluate(scope))
+def _first_that_holds(rules: tuple[VerdictRule, ...], scope: Mapping[str, Any]) -> VerdictRule | None:
+    for rule in rules:
+        if rule.when is None or holds(rule.when.evaluate(scope)):
+            return rule
+    return None
 
 
 def _default(reply: Reply) -> VerdictKind:

@@ -39,7 +39,7 @@ def failing(message: str = "it fails") -> Expression:
     def run(_scope: Mapping[str, Any]) -> Any:
         raise OursFailed(message, PLACE)
 
-    return Expression(text="fails()", place=PLACE, run=run)
+    return Expression(text="fails()", place=PLACE, evaluate=run)
 
 
 def words(text: str, escape: Escape = "none") -> TextTemplate:

@@ -148,4 +148,4 @@ async def test_what_is_over_is_dropped(world):
     for number in range(50):
         world.at(number)
         await world.serve(key=f"k{number}", ttl_s=5)
-    assert len(world.cache._entries) <= 6
+    assert len(world.cache) <= 6

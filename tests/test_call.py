@@ -203,7 +203,7 @@ class Changing:
 
     def __init__(self, world: World) -> None:
         self.value: Any = "A"
-        value = replace(expr("data"), text="outside", run=lambda _scope: self.value)
+        value = replace(expr("data"), text="outside", evaluate=lambda _scope: self.value)
         self.walk = delivery(world, replace(step("a"), arguments={"v": value}), step("b"))
 
     async def attempt(self, value: Any, killed: bool = False) -> None:

@@ -107,7 +107,7 @@ def test_each_entry_is_worked_out_once() -> None:
         return 1
 
     entry = expr("data.a")
-    counted = type(entry)(text="x", reads=entry.reads, run=run)
+    counted = type(entry)(text="x", reads=entry.reads, evaluate=run)
     map_facts(flow(skip("vars.x == `2`"), skip("vars.x == `3`"), x=counted), scope())
     assert len(count) == 1
 

@@ -28,7 +28,7 @@ def compile_expression(text: str, place: Place = NOWHERE) -> Expression:
         place=place,
         reads=frozenset(reads.outer),
         inner_reads=frozenset(path for path, _ in reads.inner),
-        run=_guarded(closure_of(tree), text, place),
+        evaluate=_guarded(closure_of(tree), text, place) if _calls(tree) else closure_of(tree),
     )
 
 
@@ -41,6 +41,11 @@ def _check(tree: Node) -> None:
         elif node["type"] == "expref" and id(node) not in arguments:
             note = "for and write &&; & goes before an argument, as in find(list, &name, 'x')"
             raise ExpressionInvalid("& has no meaning here", node["start"], 1, (note,))
+
+
+def _calls(tree: Node) -> bool:
+    """Whether a function is called: nothing else can fail."""
+    return any(node["type"] == "function_expression" for node in every(tree))
 
 
 def _guarded(run: Callable[[Any], Any], text: str, place: Place) -> Callable[[Scope], Any]:
@@ -60,30 +65,30 @@ def _short(text: str) -> str:
 
 def constant(value: Any, place: Place = NOWHERE) -> Expression:
     """An expression that is always `value`: a number, true, false or null of YAML."""
-    return Expression(text=str(value), place=place, run=lambda _scope: value)
+    return Expression(text=str(value), place=place, evaluate=lambda _scope: value)
 
 
 def object_of(members: Mapping[str, Expression], place: Place = NOWHERE, text: str = "") -> Expression:
     """An object whose members are worked out in order; a null member stays, as null."""
-    parts = [(name, member.run) for name, member in members.items()]
+    parts = [(name, member.evaluate) for name, member in members.items()]
     return Expression(
         text=text or "{" + ", ".join(f"{name}: {member.text}" for name, member in members.items()) + "}",
         place=place,
         reads=_all_reads(members.values()),
         inner_reads=frozenset().union(*(member.inner_reads for member in members.values())),
-        run=lambda scope: {name: run(scope) for name, run in parts},
+        evaluate=lambda scope: {name: run(scope) for name, run in parts},
     )
 
 
 def list_of(items: Sequence[Expression], place: Place = NOWHERE, text: str = "") -> Expression:
     """A list whose elements are worked out in order."""
-    parts = [item.run for item in items]
+    parts = [item.evaluate for item in items]
     return Expression(
         text=text or "[" + ", ".join(item.text for item in items) + "]",
         place=place,
         reads=_all_reads(items),
         inner_reads=frozenset().union(*(item.inner_reads for item in items)),
-        run=lambda scope: [run(scope) for run in parts],
+        evaluate=lambda scope: [run(scope) for run in parts],
     )
 
 

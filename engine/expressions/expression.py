@@ -17,22 +17,17 @@ class Expression:
 
     `reads` are the static paths it reads, from the root: ("data", "variables", "i_account"), ("vars", "open").
     `inner_reads` are those inside a filter or projection, after a pipe, or in `&name`: looked up in an element, not in the root.
+    `evaluate` gives the JSON value it selects from a scope; raises OursFailed, with the place, when a function refuses its
+    arguments.
     """
 
     text: str
     place: Place = NOWHERE
     reads: frozenset[tuple[str, ...]] = frozenset()
     inner_reads: frozenset[tuple[str, ...]] = frozenset()
-    run: Callable[[Scope], Any] = field(repr=False, compare=False)
+    evaluate: Callable[[Scope], Any] = field(repr=False, compare=False)
 
     @property
     def roots(self) -> frozenset[str]:
         """The first name of each path it reads."""
         return frozenset(path[0] for path in self.reads)
-
-    def evaluate(self, scope: Scope) -> Any:
-        """The JSON value it selects.
-
-        Raises OursFailed, with the place, when a function refuses its arguments.
-        """
-        return self.run(scope)

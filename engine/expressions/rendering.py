@@ -47,7 +47,11 @@ class Rendering:
     def value(self) -> Value | None:
         """From the scope to the value of the only hole; None when the text is not exactly one hole."""
         hole = self._only_hole()
-        return None if hole is None else self._guarded(self._value_of(hole))
+        if hole is None:
+            return None
+        guarded = self._guarded(self._value_of(hole))
+        path = _straight_path(hole, self) if self.straight else None
+        return _at_once(*path, guarded) if path is not None and len(path) == 2 else guarded
 
     def text(self) -> Text:
         """From the scope to the text, or OMIT when the only hole gives it."""
@@ -175,10 +179,25 @@ def _straight(node: nodes.Node, rendering: Rendering) -> Value | None:
     """A plain path, or one with `default(omit)` or a constant default, as a closure; None for all else."""
     if isinstance(node, nodes.Filter) and node.name == "default" and len(node.args) == 1 and not node.kwargs:
         return _with_default(node, rendering)
+    path = _straight_path(node, rendering)
+    return None if path is None else _lookup(path, ENVIRONMENTS[rendering.escape])
+
+
+def _straight_path(node: nodes.Node, rendering: Rendering) -> tuple[str, ...] | None:
     path = path_of(node)
-    if path is None or path[0] not in {read[0] for read in rendering.reads}:
-        return None
-    return _lookup(path, ENVIRONMENTS[rendering.escape])
+    return None if path is None or path[0] not in {read[0] for read in rendering.reads} else path
+
+
+def _at_once(first: str, second: str, otherwise: Value) -> Value:
+    """`{{ args.imsi }}` where it is there, which is nearly always; what is not there is told by `otherwise`."""
+
+    def run(scope: Scope) -> Any:
+        try:
+            return scope[first][second]
+        except (KeyError, TypeError):
+            return otherwise(scope)
+
+    return run
 
 
 def _with_default(node: nodes.Filter, rendering: Rendering) -> Value | None:

@@ -24,37 +24,35 @@ OMIT: Final = Omit()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextTemplate:
-    """Text with holes, escaped for where it goes."""
+    """Text with holes, escaped for where it goes.
+
+    `render` gives the text for a scope, or OMIT when the whole is `{{ … | default(omit) }}`. Raises OursFailed with the place.
+    """
 
     text: str
     place: Place = NOWHERE
     reads: frozenset[tuple[str, ...]] = frozenset()
-    run: Callable[[Scope], str | Omit] = field(repr=False, compare=False)
+    render: Callable[[Scope], str | Omit] = field(repr=False, compare=False)
 
     @property
     def roots(self) -> frozenset[str]:
         """The first name of each path it reads."""
         return frozenset(path[0] for path in self.reads)
 
-    def render(self, scope: Scope) -> str | Omit:
-        """The text, or OMIT when the whole is `{{ … | default(omit) }}`. Raises OursFailed with the place."""
-        return self.run(scope)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeTemplate:
-    """A YAML value with holes. A leaf that is exactly one `{{ … }}` keeps its value's type; other text gives text."""
+    """A YAML value with holes. A leaf that is exactly one `{{ … }}` keeps its value's type; other text gives text.
+
+    `render` gives the JSON value for a scope, or OMIT. Raises OursFailed with the place of the leaf that failed.
+    """
 
     place: Place = NOWHERE
     reads: frozenset[tuple[str, ...]] = frozenset()
-    run: Callable[[Scope], Any] = field(repr=False, compare=False)
+    render: Callable[[Scope], Any] = field(repr=False, compare=False)
     members: dict[str, TreeTemplate] | list[TreeTemplate] | None = None  # for finding the line behind a value
 
     @property
     def roots(self) -> frozenset[str]:
         """The first name of each path it reads."""
         return frozenset(path[0] for path in self.reads)
-
-    def render(self, scope: Scope) -> Any:
-        """The JSON value, or OMIT. Raises OursFailed with the place of the leaf that failed."""
-        return self.run(scope)

@@ -89,7 +89,7 @@ class Gate:
         self._tokens -= 1
         probe = share.probe
         news.began(now, probe)
-        return Permit(self.connector.name, probe=probe, identity=self.connector.identity)
+        return Permit(connector=self.connector.name, probe=probe, identity=self.connector.identity)
 
     def _serve(self) -> None:
         """Lets in those who wait, the first first."""

@@ -179,7 +179,7 @@ class Draft:
 
 def _stand_in(place: Place) -> Expression:
     """An expression of which nothing is known: it reads something nobody asks for, so it is taken for no constant."""
-    return Expression(text="", place=place, reads=frozenset({("",)}), run=lambda _scope: None)
+    return Expression(text="", place=place, reads=frozenset({("",)}), evaluate=lambda _scope: None)
 
 
 def text(node: Node | None, otherwise: str = "") -> str:

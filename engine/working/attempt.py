@@ -7,7 +7,7 @@ whoever holds it now; a bug of ours ends the delivery `failed`, with its traceba
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -192,9 +192,9 @@ class Fenced:
         self._heartbeat = heartbeat
         self._gaps = gaps
 
-    async def __call__(self, call: Call, /) -> Reply:
+    def __call__(self, call: Call, /) -> Awaitable[Reply]:
         self._heartbeat.fence(self._gaps)
-        return await self._send(call)
+        return self._send(call)
 
 
 class StoreKeep:
