@@ -26,7 +26,11 @@ def encode(trace: Trace, ending: Ending | None, masker: Masker) -> bytes:
 
     Masked are the masker's secrets, values of arguments declared `secret: true`, and headers that carry credentials.
     """
-    data = masker.dumps(_told(trace, ending), trace.secrets)
+    return bounded(masker.dumps(told(trace, ending), trace.secrets))
+
+
+def bounded(data: bytes) -> bytes:
+    """A masked trace as JSON of at most 64 KiB: long texts and bodies, then whole calls, are left out."""
     if len(data) <= MOST_BYTES:
         return data
     clean = json.loads(data)  # as the masker writes: orjson reads no integers beyond 64 bits
@@ -48,7 +52,8 @@ def _dump(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
-def _told(trace: Trace, ending: Ending | None) -> dict[str, Any]:
+def told(trace: Trace, ending: Ending | None) -> dict[str, Any]:
+    """The trace as a JSON value, headers that carry credentials masked; other secrets are the masker's."""
     return {
         "v": VERSION,
         "ending": _ending(ending) if ending else None,
@@ -108,8 +113,8 @@ def _call(one: CallTrace) -> dict[str, Any]:
         "verdict": one.verdict,
         "reason": one.reason,
         "case": one.case,
-        "request": _without_credentials(one.request),
-        "reply": _without_credentials(one.reply),
+        "request": without_credentials(one.request),
+        "reply": without_credentials(one.reply),
         "source": one.source,
         "took_s": round(one.took_s, 6),
         "idempotency_key": one.idempotency_key,
@@ -117,14 +122,15 @@ def _call(one: CallTrace) -> dict[str, Any]:
     }
 
 
-def _without_credentials(message: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def without_credentials(message: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """The message; headers that carry credentials are masked whatever they hold."""
     headers = message.get("headers") if message else None
     if not headers or message is None:
         return message
-    pairs = headers.items() if headers.__class__ is dict or isinstance(headers, Mapping) else headers
-    if not _any_secret(tuple([name for name, _ in pairs])):
+    named = headers.__class__ is dict or isinstance(headers, Mapping)
+    if not _any_secret(tuple(headers) if named else tuple([name for name, _ in headers])):
         return message
+    pairs = headers.items() if named else headers
     return {**message, "headers": {name: MASK if is_secret_header(name) else text for name, text in pairs}}
 
 

@@ -26,6 +26,7 @@ from engine.retry import NONE, POLICIES
 from engine.settings import RetryPolicy
 from engine.storage.protocol import Claimed, Claims, Finished
 from engine.value import value
+from engine.working.encoding import Written
 from engine.working.heartbeat import Heartbeat
 
 STORE_AGAIN_S = 1.0
@@ -36,14 +37,11 @@ log = structlog.get_logger("nsps.delivery")
 class Encode(Protocol):
     """Makes what is stored of an attempt: masked, bounded JSON."""
 
-    def trace(self, ending: Ending, /) -> bytes:
-        """All that the attempt saw and decided."""
+    def attempt(self, ending: Ending, /) -> Written:
+        """All that it saw and decided, and the replies of its reads, which `nsps diff` runs on."""
 
     def reason(self, ending: Ending, /) -> str:
         """Its reason, without secrets: systems like to repeat what they were sent."""
-
-    def replies(self, ending: Ending, /) -> bytes:
-        """The replies of its reads, which `nsps diff` runs on; empty when there are none."""
 
 
 @value
@@ -170,6 +168,7 @@ class Attempts:
                 await asyncio.sleep(STORE_AGAIN_S)
 
     def _finished(self, claimed: Claimed, outcome: Outcome, started_at: datetime) -> Finished:
+        written = self._encode.attempt(outcome.ending)
         return Finished(
             delivery_id=claimed.delivery_id,
             fence=claimed.fence,
@@ -177,8 +176,8 @@ class Attempts:
             started_at=started_at,
             ended_at=self._clock.now(),
             outcome=outcome,
-            trace=self._encode.trace(outcome.ending),
-            replies=self._encode.replies(outcome.ending),
+            trace=written.trace,
+            replies=written.replies,
             search=outcome.ending.trace.search,
             config_hash=self._catalog.hash,
         )

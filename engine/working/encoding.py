@@ -7,9 +7,19 @@ from typing import Any
 
 from engine.delivery import CallTrace, Ending, Trace
 from engine.masking import Masker
-from engine.trace import encode
+from engine.trace import bounded, encode, told, without_credentials
+from engine.value import value
 
 MOST_REPLIES_BYTES = 256 * 1024
+
+
+@value
+class Written:
+    """An attempt as it is stored. `trace`: all that it saw and decided, with its ending. `replies`, of its reads: a list of
+    {call, step, arguments_sha, reply}; empty when nothing was read, or when it is too much to keep."""
+
+    trace: bytes
+    replies: bytes
 
 
 class MaskedEncoding:
@@ -18,19 +28,18 @@ class MaskedEncoding:
     def __init__(self, masker: Masker) -> None:
         self._masker = masker
 
-    def trace(self, ending: Ending, /) -> bytes:
-        """All that the attempt saw and decided, with its ending."""
-        return encode(ending.trace, ending, self._masker)
+    def attempt(self, ending: Ending, /) -> Written:
+        """See Encode."""
+        trace = ending.trace
+        read = [_reply(call) for call in reads_of(trace)]
+        if not read:
+            return Written(trace=encode(trace, ending, self._masker), replies=b"")
+        data, replies = self._masker.dumps_with(told(trace, ending), read, trace.secrets)
+        return Written(trace=bounded(data), replies=replies if len(replies) <= MOST_REPLIES_BYTES else b"")
 
     def reason(self, ending: Ending, /) -> str:
         """The reason without secrets, those of sessions too."""
         return self._masker.text(ending.reason, ending.trace.secrets)
-
-    def replies(self, ending: Ending, /) -> bytes:
-        """A list of {call, step, arguments_sha, reply}; empty when nothing was read or it is too much to keep."""
-        read = [_reply(call) for call in reads_of(ending.trace)]
-        written = self._masker.dumps(read, ending.trace.secrets) if read else b""
-        return written if len(written) <= MOST_REPLIES_BYTES else b""
 
 
 def reads_of(trace: Trace) -> Iterator[CallTrace]:
@@ -45,5 +54,5 @@ def _reply(call: CallTrace) -> dict[str, Any]:
         "call": f"{call.connector}.{call.operation}",
         "step": call.step,
         "arguments_sha": call.arguments_sha,
-        "reply": call.reply,
+        "reply": without_credentials(call.reply),
     }
