@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
@@ -15,6 +14,7 @@ from engine.errors import OursFailed
 from engine.expressions.expression import Expression, Scope
 from engine.place import Place
 from engine.scalar import scalar_text
+from engine.value import value as plain_value
 from engine.worked_out import WorkedOut
 
 _FORMATS: dict[str, tuple[str, str]] = {
@@ -34,7 +34,7 @@ FORMATS: dict[str, Callable[[str], bool]] = {name: _checker(pattern) for name, (
 _ANNOTATIONS = frozenset({"title", "description", "examples", "deprecated"})  # keywords that refuse nothing
 
 
-@dataclass(frozen=True, slots=True)
+@plain_value
 class Arguments:
     """Checked values by name; those not given and without default are missing. `secrets` are to be masked."""
 
@@ -65,7 +65,7 @@ def taken(operation: Operation, handed: Mapping[str, Any], place: Place | None) 
         else:
             values[name] = value if surely(value) else _checked(argument, value, operation, place)
         secret = secret or argument.secret
-    return Arguments(values, secrets_of(operation, values) if secret else _NONE)
+    return Arguments(values=values, secrets=secrets_of(operation, values) if secret else _NONE)
 
 
 def _checked(argument: Argument, value: Any, operation: Operation, place: Place | None) -> Any:

@@ -55,10 +55,10 @@ class Caller:
 
     async def _alone(self, operation: Operation, template: RequestTemplate, arguments: Arguments, leg: Leg) -> Verdict:
         connector = self.work.catalog.connectors[operation.connector]
-        reads = _reads(template)
+        reads = _reads(connector)[operation.name]
         sha = arguments_sha([arguments.values, leg.item] if reads.item else arguments.values)
         name = key = ""
-        if not operation.read_only or reads.key or _read_by_headers(connector).key:
+        if not operation.read_only or reads.key:
             name = self.progress.occurrence(leg.path, sha)
             key = idempotency_key(self.work.seed, name, sha)
         if not operation.read_only and (remembered := self.progress.remembered(name, sha)) is not None:
@@ -74,7 +74,7 @@ class Caller:
             connector=operation.connector,
             operation=operation.name,
             step=leg.path,
-            render=_renderer(template, connector, scope),
+            render=_renderer(template, connector, scope, reads.session),
             scope=scope,
             reads=operation.reply,
             read_only=operation.read_only,
@@ -141,10 +141,10 @@ def _summed_up(run: Run, operation: Operation, scope: Mapping[str, Any]) -> Verd
 
 
 def _renderer(
-    template: RequestTemplate, connector: Connector, scope: Mapping[str, Any]
+    template: RequestTemplate, connector: Connector, scope: Mapping[str, Any], reads_session: bool
 ) -> Callable[[Session], HttpRequest]:
     """The request, rendered now, so that what is wrong with it shows here; later only where it reads the session."""
-    if _reads(template).session or _read_by_headers(connector).session:
+    if reads_session:
         return lambda session: render(template, connector.headers, {**scope, "session": session})
     request = render(template, connector.headers, scope)
     return lambda session: request
@@ -208,18 +208,18 @@ class _Reads:
     item: bool
     key: bool  # the idempotency key: a call that changes nothing has none unless it is read
 
-    @classmethod
-    def of(cls, roots: Collection[str]) -> _Reads:
-        return cls("session" in roots, "item" in roots or "index" in roots, "idempotency_key" in roots)
+
+def _of_operations(connector: Connector) -> Mapping[str, _Reads]:
+    with_headers = frozenset().union(*(header.roots for header in connector.headers.values()))
+    return {
+        name: _of_roots(operation.request.roots | with_headers)
+        for name, operation in connector.operations.items()
+        if operation.request is not None
+    }
 
 
-def _of_template(template: RequestTemplate) -> _Reads:
-    return _Reads.of(template.roots)
+def _of_roots(roots: frozenset[str]) -> _Reads:
+    return _Reads(session="session" in roots, item="item" in roots or "index" in roots, key="idempotency_key" in roots)
 
 
-def _of_headers(connector: Connector) -> _Reads:
-    return _Reads.of({root for header in connector.headers.values() for root in header.roots})
-
-
-_reads = WorkedOut(_of_template)
-_read_by_headers = WorkedOut(_of_headers)
+_reads = WorkedOut(_of_operations)
