@@ -71,8 +71,9 @@ class HttpTransport:
 
     async def _answer(self, request: HttpRequest, deadline_s: float) -> Answer:
         limit, base_url = self._connector.max_reply_bytes, request.base_url or self._connector.base_url
+        url = url_of(base_url, request)
         try:
-            url, route = url_of(base_url, request), self._routes.get(base_url) or self._route(base_url)
+            route = self._routes.get(base_url) or self._route(base_url)
             message = bytes_of(request, url, route)
             pool = self._pool or self._new_pool()
             connection, left_s = pool.take(route), deadline_s
@@ -81,7 +82,7 @@ class HttpTransport:
                 connection = await self._connect(route, pool, deadline_s)
                 left_s -= time.perf_counter() - began_s
         except ValueError as error:  # not http(s), no host, a header that is none
-            raise OursFailed(f"{request.method} {base_url} is no request that can be sent: {error}") from error
+            raise OursFailed(f"{request.method} {url} is no request that can be sent: {error}") from error
         except NotConnected as error:
             return Answer(fault="connect", detail=str(error))
         answering = connection.ask(

@@ -239,9 +239,12 @@ class HttpConnection(asyncio.Protocol):
         if len(self._lines) > MOST_HEADERS:
             self._fault = "unreadable"
             self._detail = f"the headers of {self.route.where}'s answer are too large"
-        elif status < 200 or (self._odd is not None and self._is_other(parser)):
+        elif status == 101:
             self._fault = "lost"
-            self._detail = f"what {self.route.where} answered is not HTTP/1.1, or no longer: its status is {status}"
+            self._detail = f"{self.route.where} changed to another protocol, which was not asked for"
+        elif status < 100 or (self._odd is not None and self._is_other(parser)):
+            self._fault, status = "lost", 0
+            self._detail = f"what {self.route.where} answered is not HTTP/1.1"
         elif self._headers.get("transfer-encoding", "chunked").lower() not in ("chunked", "identity"):
             self._fault = "unreadable"
             packing = self._headers["transfer-encoding"]
