@@ -15,6 +15,7 @@ from engine.transports.http_route import Route
 
 MOST_HEAD_BYTES = 64 * 1024
 MOST_HEADERS = 100
+_EARLY_S = 0.002  # what a timer may be early: uvloop's clock has milliseconds
 MOST_FRAMING = 16  # bytes of chunk sizes, extensions and trailers for each of the body
 
 # What follows the head of an answer: as its headers say; nothing, the request was HEAD; another protocol, if it is a 2xx.
@@ -39,13 +40,14 @@ class HttpConnection(asyncio.Protocol):
     """
 
     transport: asyncio.Transport
-    _timer: asyncio.TimerHandle
 
     def __init__(self, loop: asyncio.AbstractEventLoop, route: Route, keeper: Keeper) -> None:
         self.route = route
         self.closed = False
         self.idle_since_s = 0.0
         self._made = False
+        self._due_s = 0.0  # when the answer must be whole
+        self._timer: asyncio.TimerHandle | None = None
         self._loop = loop
         self._keeper = keeper
         self._asked = 0
@@ -74,7 +76,9 @@ class HttpConnection(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._odd: bytes | None = None
         self._answering = answering = self._loop.create_future()
-        self._timer = self._loop.call_later(within_s, self._too_late)
+        self._due_s = due_s = self._loop.time() + within_s
+        if self._timer is None or self._timer.when() > due_s:
+            self._watch(due_s)
         self.transport.write(request)
         return answering
 
@@ -101,6 +105,21 @@ class HttpConnection(asyncio.Protocol):
         if self._made:
             self.transport.abort()
 
+    def _watch(self, when_s: float) -> None:
+        """One timer serves many calls, which hardly ever need it: when it fires, it looks whose time is over."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when_s, self._look_at_the_time)
+
+    def _look_at_the_time(self) -> None:
+        self._timer = None
+        if self._answering is None:
+            return
+        if self._loop.time() < self._due_s - _EARLY_S:
+            self._watch(self._due_s)
+        else:
+            self._too_late()
+
     def _too_late(self) -> None:
         where, within_s = self.route.where, self._within_s
         if self._received:
@@ -115,7 +134,6 @@ class HttpConnection(asyncio.Protocol):
 
     def _answered(self) -> None:
         answering, self._answering = self._answering, None
-        self._timer.cancel()
         pieces = self._pieces
         content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         answer = Answer(self._status or None, self._headers, content, self._fault, self._detail)
@@ -210,6 +228,9 @@ class HttpConnection(asyncio.Protocol):
             first = self._asked == 1 and not self._received
             refused = first and refused_in_handshake(error)
             self._end("connect" if refused else "lost", self._why_gone(error, refused))
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._parser = None  # it knows this connection: they would keep each other
         self._keeper.forget(self)
 

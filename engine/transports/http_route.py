@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import IPv6Address
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from engine.auths.basic import credentials
 
@@ -15,8 +14,6 @@ _ORIGIN = re.compile(
 )
 _HOST = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _PORTS = {"http": 80, "https": 443}
-_IN_TARGET = "".join(chr(code) for code in range(33, 127) if chr(code) not in '"<>')  # and %: it is encoded already
-_TARGET = re.compile(r"[!#-;=?-~]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +101,3 @@ def route_of(base_url: str, proxy: Server | None) -> Route:
         own_lines="".join(line for _, line in own),
         own_names=frozenset(name for name, _ in own),
     )
-
-
-@lru_cache(maxsize=1024)
-def target_of(url: str, before_path: int) -> str:
-    """Path and query of a URL, as they stand in a request line (RFC 9112 §3.2.1). Raises ValueError for a lone surrogate."""
-    target = url[before_path:].partition("#")[0]
-    if not target.startswith("/"):
-        target = "/" + target
-    return target if _TARGET.fullmatch(target) else quote(target, _IN_TARGET)
