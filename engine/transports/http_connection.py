@@ -45,7 +45,7 @@ class HttpConnection(asyncio.Protocol):
         self.route = route
         self.closed = False
         self.idle_since_s = 0.0
-        self._made = False
+        self._there = False
         self._due_s = 0.0  # when the answer must be whole
         self._timer: asyncio.TimerHandle | None = None
         self._loop = loop
@@ -97,12 +97,13 @@ class HttpConnection(asyncio.Protocol):
     def close(self) -> None:
         """Ends it in order: TLS says goodbye (RFC 9112 §9.8)."""
         self.closed = True
-        self.transport.close()
+        if self._there:
+            self.transport.close()
 
     def abort(self) -> None:
         """Ends it at once, whatever is on its way."""
         self.closed = True
-        if self._made:
+        if self._there:
             self.transport.abort()
 
     def _watch(self, when_s: float) -> None:
@@ -158,7 +159,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there, TLS and all; in a tunnel it may have ended before it is told so."""
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by class
-        self._made = True
+        self._there = True
         if self.closed:
             self.abort()
 
@@ -224,6 +225,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """It has ended."""
         self.closed = True
+        self._there = False  # asyncio's transports do not bear to be closed again
         if self._answering is not None:
             first = self._asked == 1 and not self._received
             refused = first and refused_in_handshake(error)

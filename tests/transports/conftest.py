@@ -107,7 +107,8 @@ class Servers:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         for writer in self.writers:
-            writer.transport.abort()
+            with suppress(AttributeError):  # asyncio's, of a transport that closed with something left to write
+                writer.transport.abort()
             with suppress(ConnectionError, ssl.SSLError):
                 await writer.wait_closed()
 
