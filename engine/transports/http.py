@@ -139,6 +139,7 @@ class HttpTransport:
         """Closes idle connections; calls under way end as `lost`, those that still connect as `connect`."""
         self._closed = True
         for limit in self._connecting:
-            limit.reschedule(0)
+            if not limit.expired():
+                limit.reschedule(0)
         if self._pool is not None:
             await self._pool.close()
