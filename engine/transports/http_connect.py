@@ -10,8 +10,9 @@ from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 
-from engine.transports.http_connection import MOST_HEAD_BYTES, HttpConnection
+from engine.transports.http_connection import HttpConnection
 from engine.transports.http_faults import NotConnected, why_not_connected
+from engine.transports.http_reader import MOST_HEAD_BYTES
 from engine.transports.http_route import Server
 
 _NEXT_ADDRESS_S = 0.25  # RFC 8305 §8
