@@ -1,4 +1,4 @@
-"""CPU per call of the way out, layer by layer, against the bare client. `python -m benchmarks.http_client`.
+"""CPU per call of the way out, layer by layer, against bare llhttp on the loop. `python -m benchmarks.http_client`.
 
 One small server in another process answers 1 KB of JSON. The variants take turns, so that a noisy machine is noisy to all.
 """
@@ -11,15 +11,15 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import cast
 
 import orjson
 import uvloop
-from pyreqwest.client import Client
 
+from benchmarks.floor import Bare
+from benchmarks.floor import bare as bare_connection
 from engine.auth import BearerAuth
 from engine.catalog import Catalog
 from engine.clock import SystemClock
@@ -29,7 +29,6 @@ from engine.masking import Masker
 from engine.request import Call, HttpRequest
 from engine.settings import Settings
 from engine.transports.http import HttpTransport
-from engine.transports.http_client import build_client
 
 BODY = orjson.dumps({f"field_{number}": "x" * 80 for number in range(10)})
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
@@ -59,13 +58,14 @@ def answer(ports: SimpleQueue[int]) -> None:
     uvloop.run(serve())
 
 
-def bare(client: Client, url: str) -> Ask:
-    """The client alone, with the JSON both ways."""
+def bare(connections: list[Bare]) -> Ask:
+    """Bare llhttp, with the JSON both ways."""
 
     async def ask() -> object:
-        building = client.post(url).header("content-type", "application/json").body_bytes(orjson.dumps(CONTENT))
-        response = await building.timeout(timedelta(seconds=5)).build().send()
-        return orjson.loads(bytes(await response.bytes()))
+        connection = connections.pop()
+        body = await connection.ask("/prov", orjson.dumps(CONTENT))
+        connections.append(connection)
+        return orjson.loads(body)
 
     return ask
 
@@ -97,7 +97,7 @@ async def cpu_us(ask: Ask, calls: int) -> float:
 
 
 async def compare(port: int, calls: int, rounds: int) -> None:
-    """Prints the median of each variant and its ratio to the bare client."""
+    """Prints the median of each variant and its ratio to the bare one."""
     connector = Connector(
         name="hss",
         base_url=f"http://127.0.0.1:{port}",
@@ -112,10 +112,10 @@ async def compare(port: int, calls: int, rounds: int) -> None:
         pipelines={},
         secrets=frozenset({"a-token-of-the-hss", "another-secret", "one-more-secret"}),
     )
-    client = build_client(connector, Path())
+    connections = [await bare_connection(port) for _ in range(IN_FLIGHT)]
     transport, exchange = HttpTransport(connector, clock), Exchange(catalog, clock, Masker())
     variants = {
-        "bare client": bare(client, f"http://127.0.0.1:{port}/prov"),
+        "bare": bare(connections),
         "transport": transport_of(transport),
         "exchange": exchange_of(exchange),
     }
@@ -123,11 +123,12 @@ async def compare(port: int, calls: int, rounds: int) -> None:
     for _ in range(rounds):
         for name, ask in variants.items():
             found[name].append(await cpu_us(ask, calls))
-    floor = statistics.median(found["bare client"])
+    floor = statistics.median(found["bare"])
     for name, times in found.items():
         middle = statistics.median(times)
         print(f"{name:12} {middle:6.1f} µs of CPU a call  x{middle / floor:.2f}  ({min(times):.1f}-{max(times):.1f})")
-    await client.close()
+    for connection in connections:
+        connection.transport.close()
     await transport.close()
     await exchange.close()
 

@@ -57,8 +57,8 @@ def ending_well(commands: Callable[[], Any]) -> None:
 def at_the_keyboard(commands: Callable[[], Any]) -> NoReturn:
     """`ending_well` for a process of its own, which then ends at once.
 
-    An interpreter that takes itself down in order is aborted (SIGABRT) when a thread of the HTTP client, busy with a
-    connection or a name, comes back to it just then: a quarter of the live dry-runs at a system that is away.
+    An interpreter that takes itself down in order waits for every thread, and is aborted (SIGABRT) when one that is none of
+    its own comes back to it just then.
     """
     try:
         ending_well(commands)

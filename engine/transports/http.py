@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
-
-from pyreqwest.client import Client
-from pyreqwest.exceptions import RequestError
-from pyreqwest.request import StreamRequest
-from pyreqwest.response import Response
 
 from engine.clock import Clock
 from engine.connector import Connector, ReplyKind
 from engine.errors import OursFailed
 from engine.reading import read
-from engine.request import Fault, HttpRequest, Reply
-from engine.transports.http_client import ClientUnusable, build_client
-from engine.transports.http_faults import fault_of
-from engine.transports.http_message import body_of, describe, headers_of, url_of
+from engine.request import HttpRequest, Reply
+from engine.transports.http_answer import Answer, unpack
+from engine.transports.http_connect import connect
+from engine.transports.http_connection import HttpConnection
+from engine.transports.http_faults import NotConnected
+from engine.transports.http_head import bytes_of
+from engine.transports.http_message import describe, url_of
+from engine.transports.http_pool import Pool
+from engine.transports.http_route import Route, Server, route_of, server_of
+from engine.transports.http_tls import context_of
 
-_READ_AHEAD_BYTES = 0  # the head is seen as soon as it is there, and survives a body that breaks
-_KEPT_OF_TOO_LARGE = 4096  # enough for a person to see what it is
+# A connection gets nine tenths of the time: what does not connect is then told apart from what does not answer.
+_CONNECT_SHARE = 0.9
 
 
 class HttpTransport:
-    """HTTP/1.1, connections reused, redirects left to the verdicts.
+    """HTTP/1.1 on the loop itself, connections reused, redirects left to the verdicts.
 
-    Its client never repeats a request that was written to a connection; one that a pooled connection could not take at all
-    goes out on a new one.
+    No request is sent twice: a connection that ended before a request went onto it is replaced, one that ends after it is
+    `lost`. No proxy is read from the environment, no cookie is kept.
     """
 
     def __init__(self, connector: Connector, clock: Clock, project: Path = Path()) -> None:
         self._connector = connector
         self._clock = clock
         self._project = project
-        self._client: Client | None = None
+        self._routes: dict[str, Route] = {}
+        self._pool: Pool | None = None
+        self._context: ssl.SSLContext | None = None
+        self._connecting: set[asyncio.Timeout] = set()
+        self._closed = False
 
     def describe(self, request: HttpRequest) -> dict[str, Any]:
         """The request as it leaves; raises OursFailed when it cannot be built."""
@@ -47,16 +51,16 @@ class HttpTransport:
     async def exchange(self, request: HttpRequest, reads: ReplyKind, deadline_s: float, /) -> Reply:
         """The reply, whole, within `deadline_s` in total; a fault is a Reply too. Raises OursFailed for a bad request."""
         asked_at, begun_s = self._clock.now(), time.perf_counter()
-        seen = await self._ask(request, deadline_s)
-        reading = read(bytes(seen.content), reads, seen.headers.get("content-type", ""))
-        fault, detail = seen.fault, seen.detail
+        answer = await self._answer(request, deadline_s)
+        headers, fault, detail = answer.headers, answer.fault, answer.detail
+        reading = read(answer.content, reads, headers.get("content-type", ""))
         if fault is None and reading.problem:
             fault, detail = "unreadable", reading.problem
-        if fault is None and "location" in seen.headers and 300 <= (seen.status or 0) < 400:
-            detail = f"it points to {seen.headers['location']}; redirects are never followed"
+        if fault is None and "location" in headers and 300 <= (answer.status or 0) < 400:
+            detail = f"it points to {headers['location']}; redirects are never followed"
         return Reply(
-            status=seen.status,
-            headers=seen.headers,
+            status=answer.status,
+            headers=headers,
             body=None if fault else reading.body,
             text=reading.text,
             error=fault,
@@ -65,89 +69,77 @@ class HttpTransport:
             took_s=time.perf_counter() - begun_s,
         )
 
-    async def _ask(self, request: HttpRequest, deadline_s: float) -> _Seen:
-        seen, url = _Seen(), url_of(self._connector.base_url, request)
+    async def _answer(self, request: HttpRequest, deadline_s: float) -> Answer:
+        limit, base_url = self._connector.max_reply_bytes, request.base_url or self._connector.base_url
+        url = url_of(base_url, request)
         try:
-            async with self._built(request, url, deadline_s) as response:
-                await self._take(response, seen)
-        except RequestError as error:
-            seen.fault, seen.detail = fault_of(error, url, deadline_s)
-        except ClientUnusable as error:
-            seen.fault, seen.detail = "connect", str(error)
-        return seen
-
-    def _built(self, request: HttpRequest, url: str, deadline_s: float) -> StreamRequest:
-        client, body = self._connected(), body_of(request)
-        try:
-            building = client.request(request.method, url).headers(headers_of(request))
-            if body is not None:
-                building = building.body_bytes(body)
-            building = building.timeout(timedelta(seconds=deadline_s)).streamed_read_buffer_limit(_READ_AHEAD_BYTES)
-            return building.build_streamed()
+            route = self._routes.get(base_url) or self._route(base_url)
+            message = bytes_of(request, url, route)
+            pool = self._pool or self._new_pool()
+            connection, left_s = pool.take(route), deadline_s
+            if connection is None:
+                began_s = time.perf_counter()
+                connection = await self._connect(route, pool, deadline_s)
+                left_s -= time.perf_counter() - began_s
         except ValueError as error:  # not http(s), no host, a header that is none
             raise OursFailed(f"{request.method} {url} is no request that can be sent: {error}") from error
+        except NotConnected as error:
+            return Answer(fault="connect", detail=str(error))
+        answering = connection.ask(
+            message, limit, left_s, deadline_s, "nothing" if request.method == "HEAD" else "body"
+        )
+        try:
+            answer = await answering
+        except BaseException:
+            connection.give_up(answering)
+            raise
+        if "content-encoding" in answer.headers:
+            unpack(answer, limit, route.where)
+        return answer
 
-    def _connected(self) -> Client:
-        if self._client is None:
-            self._client = build_client(self._connector, self._project)
-        return self._client
+    async def _connect(self, route: Route, pool: Pool, deadline_s: float) -> HttpConnection:
+        loop, within_s = asyncio.get_running_loop(), deadline_s * _CONNECT_SHARE
+        try:
+            async with asyncio.timeout(0 if self._closed else within_s) as limit:
+                self._connecting.add(limit)
+                connection = await connect(
+                    route.server, self._proxy(), self._tls, lambda: HttpConnection(loop, route, pool), deadline_s
+                )
+        except TimeoutError as error:
+            if self._closed:
+                raise NotConnected("this process was stopping: nothing was sent") from error
+            raise NotConnected(f"no connection to {route.where} within {within_s:g} s") from error
+        finally:
+            self._connecting.discard(limit)
+        pool.add(connection)
+        return connection
 
-    async def _take(self, response: Response, seen: _Seen) -> None:
-        seen.status, seen.headers = response.status, _headers(response)
-        limit, length = self._connector.max_reply_bytes, _announced(seen.headers)
-        if length is None or length <= limit:
-            while (chunk := await response.body_reader.read_chunk()) is not None:
-                seen.content += chunk
-                if len(seen.content) == length:
-                    return  # whole as announced: asking for more would only cost a turn of the loop
-                if len(seen.content) > limit:
-                    break
-            else:
-                return
-        seen.fault, seen.detail = "unreadable", f"the body is larger than {limit} bytes (max_reply); read no further"
-        del seen.content[_KEPT_OF_TOO_LARGE:]
+    def _new_pool(self) -> Pool:
+        self._pool = Pool(asyncio.get_running_loop())
+        return self._pool
+
+    def _route(self, base_url: str) -> Route:
+        self._routes[base_url] = route = route_of(base_url, self._proxy())
+        return route
+
+    def _proxy(self) -> Server | None:
+        if not self._connector.proxy:
+            return None
+        try:
+            return server_of(self._connector.proxy)[0]
+        except ValueError as error:
+            raise NotConnected(f"proxy: its URL cannot be used: {error}") from error
+
+    def _tls(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = context_of(self._connector.tls, self._project)
+        return self._context
 
     async def close(self) -> None:
-        """Closes idle connections; calls under way end as `lost`."""
-        if self._client is not None:
-            await self._client.close()
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What has come so far: a break in the middle keeps what was there."""
-
-    status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytearray = field(default_factory=bytearray)
-    fault: Fault | None = None
-    detail: str = ""
-
-
-def _announced(headers: Mapping[str, str]) -> int | None:
-    """How many bytes the sender says the body has; None where it does not say, and of one that is packed."""
-    length = headers.get("content-length", "")
-    return int(length) if length.isdecimal() and len(length) < 20 else None
-
-
-def _headers(response: Response) -> dict[str, str]:
-    """Lower-case names. Repeated ones joined by ", " (RFC 9110 §5.3); `set-cookie`, which must not be, by line breaks."""
-    try:
-        pairs = list(response.headers.items())
-    except ValueError:  # a value that is not ASCII makes pyreqwest refuse the whole list
-        pairs = _readable(response)
-    found: dict[str, str] = {}
-    for name, value in pairs:
-        joint = "\n" if name == "set-cookie" else ", "
-        found[name] = f"{found[name]}{joint}{value}" if name in found else value
-    return found
-
-
-def _readable(response: Response) -> list[tuple[str, str]]:
-    pairs = []
-    for name in dict.fromkeys(response.headers.keys()):
-        try:
-            pairs += [(name, value) for value in response.get_header_all(name)]
-        except ValueError:  # left out: no charset is defined for it (RFC 9110 §5.5)
-            continue
-    return pairs
+        """Closes idle connections; calls under way end as `lost`, those that still connect as `connect`."""
+        self._closed = True
+        for limit in self._connecting:
+            if not limit.expired():
+                limit.reschedule(0)
+        if self._pool is not None:
+            await self._pool.close()

@@ -1,81 +1,60 @@
-"""What pyreqwest raises -> our fault and words for a person.
-
-Its class names mislead: a connection that breaks after the request was written is a ConnectError too. What tells them
-apart is the chain of causes; "client error (Connect)" is there only while nothing was sent. The conformance test pins it.
-"""
+"""What the loop and TLS raise -> our words for a person."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import os
+import socket
+import ssl
 
-from pyreqwest.exceptions import (
-    ClientClosedError,
-    DecodeError,
-    ReadTimeoutError,
-    RequestError,
-    RequestTimeoutError,
-)
-
-from engine.request import Fault
-
-_CONNECTING = "client error (Connect)"
-_BODY = "request or response body error"
-_BODY_CUT = "error reading a body from connection"
-_REFUSED_BY_PEER = "received fatal alert"  # of TLS: the handshake failed, the request was not looked at
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
+# OpenSSL's X509_V_ERR_…: no issuer found, or one that nobody vouches for
+_ISSUER_UNKNOWN = frozenset({18, 19, 20, 21})
+_NAME_DIFFERS = frozenset({62, 63, 64})  # host, e-mail, IP address
+# Alerts (RFC 8446 §6.2) that end a handshake: with TLS 1.3 ours may be over before the server has judged our certificate.
+_ALERTS = frozenset({"CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE", "ACCESS_DENIED"})
 
 
-def fault_of(error: RequestError, url: str, deadline_s: float) -> tuple[Fault, str]:
-    """The fault and its detail. `connect` only where nothing can have been taken."""
-    causes = [cause["message"] for cause in (error.details or {}).get("causes") or []]
-    where = _where(url)
-    if _CONNECTING in causes or any(_REFUSED_BY_PEER in cause for cause in causes):
-        return "connect", _connecting(error, causes, where, deadline_s)
-    if isinstance(error, ClientClosedError):
-        return "lost", "this process was stopping while it waited for the answer"
-    if isinstance(error, RequestTimeoutError):
-        return "timeout", _too_late(error, where, deadline_s)
-    return _broken(error, causes, where)
+class NotConnected(Exception):
+    """Nothing was sent; the text says to whom and why."""
 
 
-def _where(url: str) -> str:
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return f"{parts.hostname}:{port}"
-
-
-def _connecting(error: RequestError, causes: list[str], where: str, deadline_s: float) -> str:
-    last = causes[-1]
-    host = where.rpartition(":")[0]
-    if isinstance(error, RequestTimeoutError):
-        return f"no connection to {where} within {deadline_s * 0.9:g} s"
-    if "Connection refused" in last:
+def why_not_connected(error: Exception, host: str, where: str) -> str:
+    """Why there is no connection to `where`, whose name is `host`."""
+    if isinstance(error, ConnectionRefusedError):
         return f"connection refused by {where}"
-    if "dns error" in causes:
-        return f"the name {host} cannot be resolved: {last}"
-    if "invalid peer certificate" in last:
-        return f"certificate of {where} not trusted: {_certificate(last)}"
-    return f"no connection to {where}: {last}"
+    if isinstance(error, socket.gaierror | UnicodeError):
+        return f"the name {host} cannot be resolved: {_words(error)}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate of {where} not trusted: {_certificate(error, host)}"
+    if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+        return f"no connection to {where}: what it answered is not TLS; is http:// meant?"
+    return f"no connection to {where}: {_words(error)}"
 
 
-def _certificate(cause: str) -> str:
-    what = cause.partition("invalid peer certificate: ")[2]
-    if what == "UnknownIssuer":
+def _certificate(error: ssl.SSLCertVerificationError, host: str) -> str:
+    if error.verify_code in _ISSUER_UNKNOWN:
         return "its issuer is unknown (name the authority's PEM file as tls.ca)"
-    return what
+    if error.verify_code in _NAME_DIFFERS:
+        return f'it is not valid for name "{host}"'
+    return error.verify_message
 
 
-def _too_late(error: RequestTimeoutError, where: str, deadline_s: float) -> str:
-    if isinstance(error, ReadTimeoutError):
-        return f"the answer of {where} began but was not complete within {deadline_s:g} s"
-    return f"no answer from {where} within {deadline_s:g} s"
+def why_lost(error: Exception | None, where: str) -> str:
+    """Why the answer of `where` did not come, or not whole."""
+    return f"connection to {where} lost after the request was sent: {_words(error)}"
 
 
-def _broken(error: RequestError, causes: list[str], where: str) -> tuple[Fault, str]:
-    last = causes[-1] if causes else error.message
-    if "message head is too large" in last:
-        return "unreadable", f"the headers of {where}'s answer are too large"
-    if _BODY in causes and _BODY_CUT not in causes:
-        return "unreadable", f"the answer of {where} cannot be unpacked: {last}"
-    if isinstance(error, DecodeError) and _BODY not in causes:
-        return "lost", f"what {where} answered is not HTTP: {last}"
-    return "lost", f"connection to {where} lost after the request was sent: {last}"
+def refused_in_handshake(error: Exception | None) -> bool:
+    """Whether the server refused our certificate: it then reads nothing that was sent (RFC 8446 §4.4.4)."""
+    reason = (error.reason or "") if isinstance(error, ssl.SSLError) else ""
+    return "ALERT" in reason and any(alert in reason for alert in _ALERTS)
+
+
+def _words(error: Exception | None) -> str:
+    if error is None or not (text := str(error)):
+        return "it was closed"
+    if isinstance(error, ssl.SSLError):
+        return error.reason.replace("_", " ").lower() if error.reason else text
+    if isinstance(error, socket.gaierror):
+        return error.strerror or text
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else text
