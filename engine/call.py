@@ -190,7 +190,8 @@ def _traced(call: Call, reply: Reply, verdict: Verdict) -> CallTrace:
 
 def _told(reply: Reply) -> dict[str, Any]:
     """The reply as the trace tells it; `text` only where `body` does not say the same."""
-    told: dict[str, Any] = {"status": reply.status, "headers": dict(reply.headers)}
+    headers = reply.headers if reply.headers.__class__ is dict else dict(reply.headers)
+    told: dict[str, Any] = {"status": reply.status, "headers": headers}
     if reply.body is not None:
         told["body"] = reply.body
     elif reply.text:

@@ -96,8 +96,10 @@ class Door:
 
     async def _carried(self, call: Call, request: HttpRequest) -> Reply:
         request = _traced(request, call)
-        sent = self._transport.describe(request)
-        carry = self._outside.carry or self.over_wire
+        carry = self._outside.carry
+        if carry is None:
+            return await self.over_wire(call, request)
+        sent = self._transport.describe(request)  # first: what cannot be built is not carried
         return (await carry(call, request)).to(sent)
 
     async def over_wire(self, call: Call, request: HttpRequest) -> Reply:

@@ -16,7 +16,8 @@ class Transport(Protocol):
         """The request as it leaves, for traces and tests; no I/O. Raises OursFailed when it cannot be built."""
 
     async def exchange(self, request: HttpRequest, reads: ReplyKind, deadline_s: float, /) -> Reply:
-        """The reply, whole, within `deadline_s` seconds in total and the connector's `max_reply_bytes`."""
+        """The reply, whole, within `deadline_s` seconds in total and the connector's `max_reply_bytes`; its `sent` is what
+        `describe` says."""
 
     async def close(self) -> None:
         """Closes idle connections."""

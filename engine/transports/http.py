@@ -18,7 +18,7 @@ from engine.transports.http_connect import connect
 from engine.transports.http_connection import HttpConnection
 from engine.transports.http_faults import NotConnected
 from engine.transports.http_head import bytes_of
-from engine.transports.http_message import describe, url_of
+from engine.transports.http_message import describe
 from engine.transports.http_pool import Pool
 from engine.transports.http_route import Route, Server, route_of, server_of
 from engine.transports.http_tls import context_of
@@ -50,8 +50,9 @@ class HttpTransport:
 
     async def exchange(self, request: HttpRequest, reads: ReplyKind, deadline_s: float, /) -> Reply:
         """The reply, whole, within `deadline_s` in total; a fault is a Reply too. Raises OursFailed for a bad request."""
+        sent = describe(self._connector.base_url, request)
         asked_at, begun_s = self._clock.now(), time.perf_counter()
-        answer = await self._answer(request, deadline_s)
+        answer = await self._answer(request, sent["url"], deadline_s)
         headers, fault, detail = answer.headers, answer.fault, answer.detail
         reading = read(answer.content, reads, headers.get("content-type", ""))
         if fault is None and reading.problem:
@@ -67,11 +68,11 @@ class HttpTransport:
             detail=detail,
             asked_at=asked_at,
             took_s=time.perf_counter() - begun_s,
+            sent=sent,
         )
 
-    async def _answer(self, request: HttpRequest, deadline_s: float) -> Answer:
+    async def _answer(self, request: HttpRequest, url: str, deadline_s: float) -> Answer:
         limit, base_url = self._connector.max_reply_bytes, request.base_url or self._connector.base_url
-        url = url_of(base_url, request)
         try:
             route = self._routes.get(base_url) or self._route(base_url)
             message = bytes_of(request, url, route)

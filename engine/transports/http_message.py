@@ -99,16 +99,18 @@ def describe(base_url: str, request: HttpRequest) -> dict[str, Any]:
         "url": url_of(base_url, request),
         "path": "/" + path.lstrip("/"),
         "query": _gathered(asked),
-        "headers": {(lower := name.lower()): _shown(lower, value) for name, value in headers_of(request)},
+        "headers": {
+            (lower := name.lower()): value if lower not in _MASKED_HEADERS else _shown(value)
+            for name, value in headers_of(request)
+        },
     }
     if request.body:
         described[request.body] = _gathered(request.content) if request.body == "form" else request.content
     return described
 
 
-def _shown(name: str, value: str) -> str:
-    if name not in _MASKED_HEADERS:
-        return value
+def _shown(value: str) -> str:
+    """Credentials: their scheme alone."""
     scheme = _SCHEME.match(value)
     return f"{scheme[0]}***" if scheme else "***"
 
