@@ -37,7 +37,8 @@ def read_espf(body: bytes, stamp: Stamp) -> Event:
     data = parse_object(body)
     event_type = read_event_type(data, 400)
     variables = read_variables(data, 400)
-    if "variables" not in data or data["variables"] is None:
+    as_posted = data.get("variables") is not None
+    if not as_posted:
         data["variables"] = variables
     return Event(
         id=stamp.event_id,
@@ -49,6 +50,7 @@ def read_espf(body: bytes, stamp: Stamp) -> Event:
         i_env=_first_id(variables, data, "i_env"),
         i_event=_first_id(variables, data, "i_event"),
         trace_id=stamp.trace_id,
+        as_posted=as_posted,
     )
 
 

@@ -46,6 +46,8 @@ def event_row(event: Event, seq: int, extra: Mapping[str, Any]) -> dict[str, Any
 
 def parts(event: Event) -> bytes | None:
     """`data` and `facts` as JSON, None where the body alone gives them back (nearly always)."""
+    if event.as_posted:
+        return None
     try:
         told = _read_body(event.source, from_json(event.body))
     except (ValueError, AttributeError, TypeError):
