@@ -27,8 +27,8 @@ class Answers(Protocol):
     def ended(self) -> int:
         """How many have ended."""
 
-    def workers(self) -> int:
-        """How many processes have a heartbeat."""
+    def pids(self) -> set[int]:
+        """Of the processes that have a heartbeat."""
 
     def span_s(self) -> float:
         """Seconds from the first outcome to the last."""
@@ -51,8 +51,8 @@ class _Asked:
     def ended(self) -> int:
         return int(self.ask("SELECT count(*) FROM history")[0][0])
 
-    def workers(self) -> int:
-        return int(self.ask("SELECT count(*) FROM owners")[0][0])
+    def pids(self) -> set[int]:
+        return {int(row[0]) for row in self.ask("SELECT pid FROM owners")}
 
     def span_s(self) -> float:
         first, last = self.ask("SELECT min(finished_at), max(finished_at) FROM history")[0]

@@ -143,7 +143,7 @@ def _start_workers(place: Place, system: System, processes: int) -> None:
     supervisor = place.start("worker", "--processes", str(processes))
     pid = supervisor.process.pid
     until = time.perf_counter() + 60
-    while system.answers.workers() < processes:
+    while len(system.answers.pids().intersection(children(pid))) < processes:
         if time.perf_counter() > until or supervisor.process.poll() is not None:
             raise SystemExit(f"the workers did not start: {(place.folder / 'worker.log').read_text()[-800:]}")
         time.sleep(0.05)
