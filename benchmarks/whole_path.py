@@ -81,6 +81,11 @@ def told(table: Table, name: str, bursts: Sequence[Burst], asked: tuple[str, str
     table.add("  beside it: mock + load", f"{besides} us")
 
 
+def beyond(table: Table, bursts: Sequence[Burst], receiver_us: float, asked: str) -> None:
+    """What the worker in one process with its receiver used."""
+    table.add("  CPU an event: beyond the receiver's", _us(median([one.own_us for one in bursts]) - receiver_us), asked)
+
+
 def drained(table: Table, system: System, workers: int, count: int) -> None:
     """Posts all, then starts the workers: nothing but they has work."""
     began = time.perf_counter()
