@@ -47,8 +47,10 @@ format: install
 docs: install
 	@$(BIN)/python -m engine.authoring.reference docs
 
+# The figures of docs/performance.md: SQLite in one process, then PostgreSQL and Valkey (of the wheels) with one and two workers.
+# `make bench BENCH="--quick --only postgresql"` takes a part; others are `--memory 1000000`, `--only postgresql.whole,latency`.
 bench: install
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
 
 # The survival program; `make chaos CHAOS="--only T01,T05b --seed 7"` plays a part of it. docs/reliability.md is written by --write.
 chaos: install

@@ -9,6 +9,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import psutil
+
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -22,13 +24,11 @@ class Child:
 
     @property
     def cpu_s(self) -> float:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+        return cpu_s_of(self.process.pid)
 
     @property
     def rss_mib(self) -> float:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+        return rss_mib_of(self.process.pid)
 
     def stop(self) -> int:
         self.process.terminate()
@@ -37,13 +37,39 @@ class Child:
         return code
 
 
+def cpu_s_of(pid: int) -> float:
+    """What the kernel accounts to a process and its threads."""
+    return sum(_ticks(pid)[:2]) / TICKS_PER_S
+
+
+def tree_cpu_s_of(pid: int) -> float:
+    """What it accounts to a process, its children, theirs, and all of them that have ended."""
+    pids = [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    return sum(sum(_ticks(one)) for one in pids) / TICKS_PER_S
+
+
+def _ticks(pid: int) -> list[int]:
+    """User and system time of a process, then of its children that have ended; nothing of one that has gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [int(field) for field in fields[11:15]]
+
+
+def rss_mib_of(pid: int) -> float:
+    """What the process keeps in memory now."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
-def wait_ready(port: int, path: str = "/ready", within_s: float = 20) -> None:
+def wait_ready(port: int, path: str = "/ready", within_s: float = 60) -> None:
     """Returns when the process answers; raises TimeoutError with the address."""
     until = time.monotonic() + within_s
     while time.monotonic() < until:

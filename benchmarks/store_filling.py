@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -15,6 +16,7 @@ from engine.storage.partitions import make
 from engine.storage.store import Store
 
 ACCOUNTS = 50_000
+AT_ONCE = 2  # days; SQLite has one writer
 
 
 @dataclass(frozen=True)
@@ -31,19 +33,31 @@ class Filling:
 async def fill(store: Store, first: date, days: int, rows: int) -> Filling:
     """Writes `rows` events, evenly over the days, each with a delivery that ended and three search keys."""
     for index in range(days):
-        day = first + timedelta(days=index)
+        await store._write(partial(_make, day=first + timedelta(days=index)))
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(index: int) -> None:
         low, high = rows * index // days, rows * (index + 1) // days
-        await store._write(partial(_day, day=day, low=low, high=high, oldest=index == 0))
-    await store._write(_analyze)
-    await store._write(partial(fold, now_us=micros(datetime(day.year, day.month, day.day, tzinfo=UTC))))
+        async with places:
+            day = first + timedelta(days=index)
+            await store._write(partial(_day, day=day, low=low, high=high, oldest=index == 0))
+
+    await asyncio.gather(*(one(index) for index in range(days)))
+    last = first + timedelta(days=days - 1)
+    await store._write(partial(fold, now_us=micros(datetime(last.year, last.month, last.day, tzinfo=UTC))))
     return await store._read(lambda connection: _known(connection, rows))
+
+
+def _make(connection: Connection, day: date) -> None:
+    """The day's partitions, before any day is filled: a transaction that makes some holds up all others that do."""
+    if connection.dialect.name == "postgresql":
+        make(connection, day)
 
 
 def _day(connection: Connection, day: date, low: int, high: int, oldest: bool) -> None:
     server = connection.dialect.name == "postgresql"
     if server:
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-        make(connection, day)
     begins = micros(datetime(day.year, day.month, day.day, tzinfo=UTC))
     values = {
         "low": low,
@@ -99,12 +113,6 @@ def _statements(server: bool) -> list[str]:
 
 def _listed(name: str, values: list[str]) -> str:
     return "(" + " UNION ALL ".join(f"SELECT {value} AS {name}" for value in values) + ")"
-
-
-def _analyze(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-        connection.exec_driver_sql("ANALYZE")
 
 
 def _known(connection: Connection, rows: int) -> Filling:

@@ -7,14 +7,15 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.table import Table
 from engine.library import shipped
 from engine.loading.load import load_project
 
 PAIRS = 100
 
 
-def main() -> None:
-    """Generates the files, loads them as validate does, and prints the time."""
+def measure(table: Table) -> None:
+    """Generates the files, loads them as validate does, and tells the time."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write(folder)
@@ -23,9 +24,8 @@ def main() -> None:
         took_s, cpu_s = time.perf_counter() - began, _cpu_s() - cpu
     if loaded.catalog is None:
         raise SystemExit("\n".join(f"{problem.place} {problem.message}" for problem in loaded.problems[:5]))
-    print(
-        f"validate: {loaded.files} files in {took_s:.2f} s ({cpu_s:.2f} s CPU), {took_s / loaded.files * 1000:.1f} ms each"
-    )
+    table.add(f"validate {loaded.files} files", f"{took_s:.2f} s, {cpu_s:.2f} s of CPU")
+    table.add("  each", f"{took_s / loaded.files * 1000:.1f} ms")
 
 
 def _write(folder: Path) -> None:
@@ -50,4 +50,6 @@ def _cpu_s() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    alone = Table("files")
+    measure(alone)
+    print(alone.text())

@@ -108,7 +108,9 @@ def test_a_file_where_a_folder_should_be_is_told(folder: Path, nsps: Keyboard) -
 
 
 def test_ctrl_c_ends_a_command_without_a_traceback(folder: Path) -> None:
-    told_when_inside = "import cli, engine.command as c; c.at_the_keyboard(lambda: (print('up', flush=True), cli.commands()))"
+    told_when_inside = (
+        "import cli, engine.command as c; c.at_the_keyboard(lambda: (print('up', flush=True), cli.commands()))"
+    )
     command = [sys.executable, "-c", told_when_inside, "dry-run", "-"]
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     pipe = subprocess.PIPE

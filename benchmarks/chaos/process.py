@@ -70,12 +70,6 @@ def answers(port: int, path: str = "/ready") -> bool:
         return False
 
 
-def rss_mib(pid: int) -> float:
-    """What the process keeps in memory now."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
-
-
 def children(pid: int) -> list[int]:
     """The workers of a supervisor."""
     try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from benchmarks.chaos.process import rss_mib
 from benchmarks.chaos.scenario import Scenario
 from benchmarks.chaos.stage import Stage
 from benchmarks.chaos.system import processes_of
 from benchmarks.chaos.verdict import Attack, Found
+from benchmarks.process import rss_mib_of
 
 ALMOST_1_MIB = "x" * 1_040_000
 
@@ -51,7 +51,7 @@ def _parts(count: int, size: int) -> Iterator[int]:
 
 def _rss(stage: Stage) -> float:
     """Of the largest process."""
-    return max(rss_mib(pid) for pid in processes_of(stage.system))
+    return max(rss_mib_of(pid) for pid in processes_of(stage.system))
 
 
 SCENARIOS = (

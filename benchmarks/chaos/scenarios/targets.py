@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from benchmarks.chaos.espf import Event
-from benchmarks.chaos.process import rss_mib
 from benchmarks.chaos.project import connector
 from benchmarks.chaos.scenario import Scenario
 from benchmarks.chaos.stage import Stage, percentile, until
 from benchmarks.chaos.system import processes_of
 from benchmarks.chaos.verdict import Attack, Found
+from benchmarks.process import rss_mib_of
 
 IMPATIENT = connector("side").replace("timeout: 5s", "timeout: 2s")
 BREAKER = connector(more="breaker: {failures: 5, within: 30s, open_for: 2s}\n")
@@ -30,7 +30,7 @@ async def misbehaving_target(stage: Stage) -> Found:
         await stage.target.behave(side={"mode": mode})
         await stage.sender.send(stage.events(bad, accounts=100_000, pipeline="side"))
         waited = await _side_by_side(stage, count)
-        grown = max(rss_mib(pid) for pid in processes_of(stage.system))
+        grown = max(rss_mib_of(pid) for pid in processes_of(stage.system))
         found.notes.append(f"{mode}: the others' p99 {waited:.0f} ms, {grown:.0f} MiB")
         found.must(waited < 2 * quiet + 500, f"{mode}: the others waited {waited:.0f} ms, {quiet:.0f} ms before")
         found.must(grown < 250, f"{mode}: {grown:.0f} MiB")
