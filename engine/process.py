@@ -151,6 +151,8 @@ class Process:
         for owner, _ in await self.store.owners():
             if surely_dead(owner):
                 await self.store.leave(owner.id)
+        if self.part == "all":  # what it was told before its end nobody knows now: its queue ended with it
+            await self.store.forget_hints(self.clock.now())
 
     def _run(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)

@@ -55,12 +55,33 @@ LOOKED = (
 )
 
 
+MOST_HINTS = 10_000  # a process does not hold many more
+_hinted = (
+    select(d.id)
+    .where(
+        d.look_at > bindparam("at", type_=BigInteger()),
+        d.due_at <= bindparam("at", type_=BigInteger()),
+        d.state == WAITING,
+        ~d.policy_off,
+        MAY_START,
+    )
+    .order_by(d.look_at.desc())
+    .limit(MOST_HINTS)
+    .with_for_update(skip_locked=True)
+)
+FORGOTTEN = (
+    update(deliveries)
+    .where(d.id.in_(_hinted))
+    .values(look_at=bindparam("at", type_=BigInteger()), look_step=FIRST_LOOK_US)
+)
+
+
 class SweepArea(Area):
     async def look(
         self, now: datetime, limit: int, processed_only: bool = False, besides: Sequence[str] = ()
     ) -> list[Look]:
-        """Rows whose `look_at` has come; moves it (5 s, doubling to a minute) so that no other sweep looks too.
-        `processed_only`: those of processed answers, which is all that a receiver without a worker looks after.
+        """Rows whose `look_at` has come; moves it (5 s, doubling to a minute; a suspect's always 5 s) so that no other
+        sweep looks too. `processed_only`: those of processed answers, which is all that a receiver without a worker looks after.
         `besides`: waiting ones of these pipelines are left for a later look, or another process's.
 
         Rows that could not start, for they are not first in their lane, and running ones whose owner lives are passed
@@ -68,6 +89,11 @@ class SweepArea(Area):
         """
         come = _come_of(processed_only, besides)
         return await self._write(lambda connection: look(connection, now, limit, *come))
+
+    async def forget_hints(self, now: datetime) -> int:
+        """What could start now is looked at next, however lately it was: those who were told of it are gone. Returns how
+        many."""
+        return await self._write(lambda connection: connection.execute(FORGOTTEN, {"at": micros(now)}).rowcount)
 
     async def release_stalled(self, look: Look, now: datetime) -> State | None:
         """A running delivery whose owner is dead waits again as a suspect, with an attempt "outcome unknown"; the third
@@ -120,9 +146,12 @@ def _look(row: Any, alive: set[str]) -> Look:
 
 
 def _moved(row: Any, now_us: int) -> dict[str, int]:
-    """When to look next: a running row as often as a heartbeat may die, a waiting one ever less often."""
+    """When to look next: a running row as often as a heartbeat may die, a waiting one ever less often. No message tells of a
+    suspect: only the process that looked knows of it, and that is the one it may kill."""
     if row.state == "running":
         return {"of_id": row.id, "next_look": now_us + RUNNING_LOOK_US, "step": FIRST_LOOK_US}
+    if row.suspect:
+        return {"of_id": row.id, "next_look": now_us + FIRST_LOOK_US, "step": FIRST_LOOK_US}
     return {"of_id": row.id, "next_look": now_us + row.look_step, "step": min(2 * row.look_step, LONGEST_LOOK_US)}
 
 

@@ -116,6 +116,32 @@ async def test_what_a_dead_process_held_waits_again_as_a_suspect(scene: Scene) -
     assert attempt.ending == "unknown" and "outcome unknown: process one stopped" in attempt.reason
 
 
+async def test_a_suspect_is_looked_at_every_five_seconds_for_only_the_process_that_looked_knows_of_it(
+    scene: Scene,
+) -> None:
+    one = await scene.delivery()
+    await scene.store.release_stalled(await stalled(scene, one), scene.now)
+    for _ in range(20):
+        assert await looks(scene) == []
+        scene.later(5)
+        assert await looks(scene) == [one]
+
+
+async def test_what_was_hinted_to_a_process_that_is_gone_is_looked_at_anew(scene: Scene) -> None:
+    first, behind = await scene.delivery("a"), await scene.delivery("a", at=1)
+    later = await scene.delivery()
+    await scene.finish(await scene.claimed(later), retry(scene.now + timedelta(seconds=300)))
+    processed = (await scene.accept(routed(scene.now), policy_off=True)).delivery_ids[0]
+    for _ in range(4):
+        scene.later(20)
+        await looks(scene)
+    assert await looks(scene) == []
+    assert await scene.store.forget_hints(scene.now) == 1
+    assert await looks(scene) == [first], f"{behind} is behind it, {later} not due, {processed} its receiver's"
+    scene.later(5)
+    assert first in await looks(scene)
+
+
 async def test_an_owner_nobody_knows_is_dead(scene: Scene) -> None:
     await scene.claimed(await scene.delivery())
     scene.later(10)
