@@ -16,7 +16,7 @@ from engine.storage.instants import micros
 from engine.storage.moving import Moved, move
 from engine.storage.owners import living, owner_alive
 from engine.storage.protocol import Look
-from engine.storage.rows import FIRST_LOOK_US, LONGEST_LOOK_US, RUNNING_LOOK_US
+from engine.storage.rows import FIRST_LOOK_US, LONGEST_LOOK_US, RUNNING_AGAIN_US
 from engine.storage.tables import RUNNING, WAITING, attempts, deliveries
 
 d = deliveries.c
@@ -146,10 +146,11 @@ def _look(row: Any, alive: set[str]) -> Look:
 
 
 def _moved(row: Any, now_us: int) -> dict[str, int]:
-    """When to look next: a running row as often as a heartbeat may die, a waiting one ever less often. No message tells of a
-    suspect: only the process that looked knows of it, and that is the one it may kill."""
+    """When to look next. A running row as often as hearts beat, so that a death is not noticed a whole look late; a waiting
+    one ever less often; a suspect soon, for no message tells of it: only the process that looked knows of it, which it may
+    kill."""
     if row.state == "running":
-        return {"of_id": row.id, "next_look": now_us + RUNNING_LOOK_US, "step": FIRST_LOOK_US}
+        return {"of_id": row.id, "next_look": now_us + RUNNING_AGAIN_US, "step": FIRST_LOOK_US}
     if row.suspect:
         return {"of_id": row.id, "next_look": now_us + FIRST_LOOK_US, "step": FIRST_LOOK_US}
     return {"of_id": row.id, "next_look": now_us + row.look_step, "step": min(2 * row.look_step, LONGEST_LOOK_US)}

@@ -94,6 +94,20 @@ async def test_a_running_delivery_is_left_alone_while_its_owner_lives(scene: Sce
     await scene.finish(one, delivered())
 
 
+async def test_what_ran_long_in_a_process_that_dies_is_found_within_fifteen_seconds(scene: Scene) -> None:
+    await scene.claimed(await scene.delivery())
+    for _ in range(4):
+        await scene.beat()
+        scene.later(3)
+        assert await looks(scene) == []
+    await scene.beat()
+    waited = 0
+    while not await looks(scene):
+        scene.later(1)
+        waited += 1
+    assert 10 < waited <= 14
+
+
 async def stalled(scene: Scene, delivery_id: int, alone: bool = False) -> Look:
     """Claimed by a process that then dies."""
     await scene.beat()
