@@ -1,4 +1,4 @@
-"""python -m benchmarks.chaos [--only T01,T05] [--on embedded,split] [--seed N] [--quick] [--write]"""
+"""python -m benchmarks.chaos [--only T01,T05] [--on embedded,split,amqp] [--seed N] [--quick] [--write]"""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _arguments() -> argparse.Namespace:
         prog="python -m benchmarks.chaos", description=sys.modules["benchmarks.chaos"].__doc__
     )
     parser.add_argument("--only", help="these scenarios, such as T01,T05")
-    parser.add_argument("--on", default=",".join(EVERYWHERE), help="these systems: embedded, split")
+    parser.add_argument("--on", default=",".join(EVERYWHERE), help=f"these systems: {', '.join(EVERYWHERE)}")
     parser.add_argument("--seed", type=int, help="of everything that is left to chance; none: a new one, printed")
     parser.add_argument("--quick", action="store_true", help="the part that `make test` runs, with small counts")
     parser.add_argument("--write", action="store_true", help="write the table into docs/reliability.md")

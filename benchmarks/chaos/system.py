@@ -1,4 +1,4 @@
-"""The system that is attacked: one process on SQLite, or several on PostgreSQL and Valkey."""
+"""The system that is attacked: one process on SQLite, or several on PostgreSQL and a queue's server."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import Any, Protocol
 
 from benchmarks.chaos.process import MORTAL, NSPS, Running, children, ready
 from benchmarks.chaos.project import SECRETS
+from benchmarks.chaos.queue_server import QueueServer, rabbitmq, valkey_running
+from benchmarks.chaos.queue_server import Running as QueueRunning
 from benchmarks.process import free_port
 from tests.postgres import Server
 from tests.postgres import running as postgres_running
-from tests.redis_server import RedisServer
 
 
 class System(Protocol):
@@ -109,22 +110,19 @@ class Embedded:
 
 
 class Split:
-    """Two receivers, and a supervisor with two workers, on a PostgreSQL that syncs and a Valkey with an append-only file."""
+    """Two receivers, and a supervisor with two workers, on a PostgreSQL that syncs and a queue's server."""
 
     kinds: Sequence[str] = ("receiver", "worker")
     in_flight = 64
     processes = 2
 
-    def __init__(self, project: Path, environ: dict[str, str]) -> None:
+    def __init__(self, project: Path, environ: dict[str, str], queue: QueueRunning = valkey_running) -> None:
         self.project = project
-        self._servers = ExitStack()
-        self.postgres: Server = self._servers.enter_context(postgres_running(durable=True))
-        self.valkey_folder = project.parent / "valkey"
-        self.valkey_folder.mkdir()
-        self.valkey = RedisServer("--appendonly", "yes", "--dir", str(self.valkey_folder))
-        self.valkey.start()
-        self._servers.callback(self.valkey.kill)
-        here = {"NSPS_STORE": self.postgres.url, "NSPS_QUEUE": self.valkey.url}
+        with ExitStack() as servers:
+            self.queue: QueueServer = servers.enter_context(queue(project.parent / "queue"))
+            self.postgres: Server = servers.enter_context(postgres_running(durable=True))
+            self._servers = servers.pop_all()
+        here = {"NSPS_STORE": self.postgres.url, "NSPS_QUEUE": self.queue.url}
         self.environ = {**os.environ, **SECRETS, **environ, **here}
         self._ports = [free_port(), free_port()]
         self.receivers: dict[int, Running] = {}
@@ -210,6 +208,11 @@ class Split:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._servers.close()
+
+
+def on_rabbitmq(project: Path, environ: dict[str, str]) -> Split:
+    """The same on RabbitMQ."""
+    return Split(project, environ, rabbitmq)
 
 
 def processes_of(system: Any) -> list[int]:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
-from benchmarks.chaos.scenario import Scenario
+from benchmarks.chaos.scenario import EVERYWHERE, Scenario
 from benchmarks.chaos.stage import Stage
 from benchmarks.chaos.verdict import Attack, Found
+
+RECOVERS_WITHIN_S = 15.0
+
+
+def killed(faults: Sequence[float], allowed: int) -> Attack:
+    """What a killed process held moves again within 15 s."""
+    return Attack(kills=len(faults), faults=faults, allowed=allowed, recovers="held", within_s=RECOVERS_WITHIN_S)
 
 
 async def killed_under_load(stage: Stage) -> Found:
@@ -26,7 +34,7 @@ async def killed_under_load(stage: Stage) -> Found:
         faults.append(time.time())
         await system.kill(stage.chance.choice(system.pids(kind)))
     await load
-    found = await stage.verdict(Attack(kills=len(faults), faults=faults, allowed=len(faults) * system.in_flight))
+    found = await stage.verdict(killed(faults, len(faults) * system.in_flight))
     found.must(len(faults) > 0, "there was no time to kill: make it last longer")
     return found
 
@@ -42,7 +50,7 @@ async def receiver_killed_mid_request(stage: Stage) -> Found:
         faults.append(time.time())
         await system.kill(stage.chance.choice(system.pids(system.kinds[0])))
         await burst
-    found = await stage.verdict(Attack(kills=rounds, faults=faults, allowed=rounds * system.in_flight))
+    found = await stage.verdict(killed(faults, rounds * system.in_flight))
     found.notes.append(f"{stage.sender.answers[None]} posts unanswered")
     found.must(stage.sender.answers[None] > 0, "no post was cut: it killed nothing")
     return found
@@ -61,7 +69,7 @@ async def between_commit_and_enqueue(stage: Stage) -> Found:
         await burst
         await system.stop()
     await system.start()
-    found = await stage.verdict(Attack(kills=rounds, faults=faults, allowed=rounds * system.in_flight))
+    found = await stage.verdict(killed(faults, rounds * system.in_flight))
     repeats = stage.rows().repeats
     found.notes.append(f"{repeats} repeats recognised")
     found.must(repeats >= rounds, "the event that was stored and not answered came again and was not recognised")
@@ -80,7 +88,7 @@ async def between_answer_and_commit(stage: Stage) -> Found:
         await system.start()
         await stage.settled()
         await system.stop()
-    found = await stage.verdict(Attack(kills=rounds, faults=faults, allowed=rounds, ordered=False))
+    found = await stage.verdict(killed(faults, rounds))
     unknown = stage.rows().endings["unknown"]
     found.notes.append(f"{unknown} attempts recorded as unknown")
     found.must(found.duplicates == rounds, f"{rounds} calls of unknown outcome, {found.duplicates} repeated")
@@ -93,6 +101,7 @@ SCENARIOS = (
         id="T01",
         does="A random process is killed with -9 every 2 s while events flow, and started again",
         run=killed_under_load,
+        on=EVERYWHERE,
         quick=True,
     ),
     Scenario(
@@ -104,6 +113,7 @@ SCENARIOS = (
         id="T03",
         does="Killed between the commit of an event and its enqueueing; then the sender repeats it",
         run=between_commit_and_enqueue,
+        on=EVERYWHERE,
     ),
     Scenario(
         id="T04",
