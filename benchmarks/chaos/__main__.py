@@ -8,7 +8,7 @@ import random
 import sys
 
 from benchmarks.chaos.play import Played, play
-from benchmarks.chaos.report import line_of, write_table
+from benchmarks.chaos.report import line_of, summary, write_table
 from benchmarks.chaos.scenario import EVERYWHERE
 from benchmarks.chaos.scenarios import SCENARIOS
 
@@ -19,11 +19,19 @@ def main() -> int:
     print(f"seed {seed}: to play the same again, --seed {seed}", flush=True)
     played = asyncio.run(_play_all(asked, seed))
     failed = [one for one in played if one.found is not None and one.found.problems]
-    ran = sum(one.found is not None for one in played)
-    print(f"{ran} played, {len(failed)} failed, {len(played) - ran} not run")
+    print(summary(played))
     if asked.write:
-        write_table(played, seed)
+        write_table(played, _command(asked, seed))
     return 1 if failed else 0
+
+
+def _command(asked: argparse.Namespace, seed: int) -> str:
+    """What plays the same again."""
+    words = ["python -m benchmarks.chaos"]
+    words += [f"--only {asked.only}"] if asked.only else []
+    words += [f"--on {asked.on}"] if asked.on != ",".join(EVERYWHERE) else []
+    words += ["--quick"] if asked.quick else []
+    return " ".join([*words, f"--seed {seed}"])
 
 
 async def _play_all(asked: argparse.Namespace, seed: int) -> list[Played]:
