@@ -68,6 +68,7 @@ class Process:
         self.holds.gates = self.exchange
         await self.holds.refresh()
         await self.heartbeat.beat()
+        await self.store.set_back(self.clock.now())  # the clock may have been set while nobody ran
         await self.queue.start(None if self.part == "receiver" else self.worker)
         self._beating = [self._run(self.heartbeat.run(), "heartbeat")]
         self._working = [

@@ -167,6 +167,9 @@ class Claims(Protocol):
         """What could start now is looked at next, however lately it was: those who were told of it are gone. Returns how
         many."""
 
+    async def set_back(self, now: datetime) -> None:
+        """The clock was ahead: what was written then to wait or to be looked at, waits as long as was meant, from now."""
+
     async def release_stalled(self, look: Look, now: datetime) -> State | None:
         """A running delivery whose owner is dead waits again as a suspect, with an attempt "outcome unknown"; the third
         crash alone makes it `failed`; a processed one is `failed: interrupted`. None when it moved meanwhile."""

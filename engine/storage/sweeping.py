@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Select, Text, bindparam, insert, select, true, update
+from sqlalchemy import BigInteger, Connection, Select, Text, bindparam, case, func, insert, or_, select, true, update
 
 from engine.delivery import State
 from engine.storage.area import Area
@@ -76,6 +76,36 @@ FORGOTTEN = (
 )
 
 
+# Written by a clock that was ahead: the attempt before, or the receipt, would be yet to come.
+_written_at = func.coalesce(d.previous_ended_at, d.due_at)
+_ahead = (
+    select(d.id)
+    .where(d.state == WAITING, d.due_at > bindparam("at", type_=BigInteger()), _written_at > bindparam("at"))
+    .with_for_update(skip_locked=True)
+)
+_as_long_as_meant = bindparam("at", type_=BigInteger()) + d.due_at - _written_at
+BACK = (
+    update(deliveries)
+    .where(d.id.in_(_ahead))
+    .values(
+        due_at=_as_long_as_meant,
+        look_at=_as_long_as_meant,
+        look_step=FIRST_LOOK_US,
+        previous_ended_at=case((d.previous_ended_at.is_not(None), bindparam("at", type_=BigInteger()))),
+    )
+)
+_unseen = (
+    select(d.id)
+    .where(
+        d.look_at > bindparam("latest", type_=BigInteger()),
+        or_(d.state == RUNNING, d.due_at <= bindparam("at", type_=BigInteger())),
+        ~d.policy_off,
+    )
+    .with_for_update(skip_locked=True)
+)
+SEEN = update(deliveries).where(d.id.in_(_unseen)).values(look_at=bindparam("at"), look_step=FIRST_LOOK_US)
+
+
 class SweepArea(Area):
     async def look(
         self, now: datetime, limit: int, processed_only: bool = False, besides: Sequence[str] = ()
@@ -95,10 +125,19 @@ class SweepArea(Area):
         many."""
         return await self._write(lambda connection: connection.execute(FORGOTTEN, {"at": micros(now)}).rowcount)
 
+    async def set_back(self, now: datetime) -> None:
+        """The clock was ahead: what was written then to wait or to be looked at, waits as long as was meant, from now."""
+        await self._write(lambda connection: _set_back(connection, micros(now)))
+
     async def release_stalled(self, look: Look, now: datetime) -> State | None:
         """A running delivery whose owner is dead waits again as a suspect, with an attempt "outcome unknown"; the third
         crash alone makes it `failed`; a processed one is `failed: interrupted`. None when it moved meanwhile."""
         return await self._write(lambda connection: release(connection, look, now))
+
+
+def _set_back(connection: Connection, now_us: int) -> None:
+    connection.execute(BACK, {"at": now_us})
+    connection.execute(SEEN, {"at": now_us, "latest": now_us + LONGEST_LOOK_US})
 
 
 def _come_of(processed_only: bool, besides: Sequence[str]) -> tuple[Select[Any], dict[str, Any]]:

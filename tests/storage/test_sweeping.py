@@ -108,6 +108,27 @@ async def test_what_ran_long_in_a_process_that_dies_is_found_within_fifteen_seco
     assert 10 < waited <= 14
 
 
+async def test_what_was_written_by_a_clock_that_is_set_back_waits_no_longer_than_it_was_to(scene: Scene) -> None:
+    right = scene.now
+    retried, before, running = [await scene.delivery() for _ in range(3)]
+    await scene.finish(await scene.claimed(before), retry(scene.now + timedelta(hours=3)))
+    scene.later(3600)
+    new = await scene.delivery()
+    await scene.finish(await scene.claimed(retried), retry(scene.now + timedelta(seconds=300)))
+    await scene.claimed(running)
+    scene.clock.move_to(right + timedelta(seconds=20))
+    assert await looks(scene) == []
+    for _ in range(2):
+        await scene.store.set_back(scene.now)
+    assert set(await looks(scene)) == {new, running}
+    scene.later(299)
+    assert retried not in await looks(scene)
+    scene.later(1)
+    assert retried in await looks(scene)
+    scene.later(3600)
+    assert before not in await looks(scene), "what was written by the right clock stays as it is"
+
+
 async def stalled(scene: Scene, delivery_id: int, alone: bool = False) -> Look:
     """Claimed by a process that then dies."""
     await scene.beat()
