@@ -29,7 +29,7 @@ def _program(name: str) -> str:
     """The script itself where there is one: the one on the path may insist on a user and a folder of the system."""
     found = shutil.which(name)
     assert found is not None, lacking()
-    own = Path(found).resolve().parent.parent / "lib" / "rabbitmq" / "bin" / name
+    own = Path(found).parent.parent / "lib" / "rabbitmq" / "bin" / name
     return str(own if own.exists() else found)
 
 
@@ -52,6 +52,8 @@ class RabbitServer:
             "RABBITMQ_NODE_PORT": str(self._port),
             "RABBITMQ_DIST_PORT": str(distribution),
             "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+            "RABBITMQ_MNESIA_DIR": str(folder / "data" / "node"),
+            "RABBITMQ_FEATURE_FLAGS_FILE": str(folder / "data" / "flags"),
             "RABBITMQ_LOG_BASE": str(folder / "logs"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
             "RABBITMQ_CONF_ENV_FILE": str(folder / "empty"),
@@ -67,6 +69,7 @@ class RabbitServer:
         if self._names is None:
             epmd = [str(shutil.which("epmd")), "-port", str(self._names_port), "-address", "127.0.0.1"]
             self._names = subprocess.Popen(epmd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
+        (self.folder / "data").mkdir(exist_ok=True)
         with (self.folder / "out").open("ab") as out:
             # A group of its own: the script that starts it waits beside it, and all of it must die at once.
             self._node = subprocess.Popen(

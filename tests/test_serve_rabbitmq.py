@@ -33,7 +33,7 @@ async def test_what_a_killed_worker_held_goes_on_with_its_siblings(one: Cluster)
     assert len(one.accepted) == 400
     await one.all_delivered()
     assert one.keys_agree()
-    assert await workers.terminate() == 0
+    assert await workers.terminate() == 0, workers.log
 
 
 @pytest.mark.parametrize("wiped", [False, True], ids=["with its data", "without its data"])
