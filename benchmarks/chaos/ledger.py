@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 MICROS = 1e6
+OWNER = re.compile(r"process \w+-(\d+)-")
 UNFINISHED = ("waiting", "running")
 
 
@@ -55,6 +58,14 @@ def effects(log: Path) -> Effects:
     return found
 
 
+class BegunAgain(NamedTuple):
+    """An attempt of unknown outcome: the process that was at it, when it began, and when the next one did."""
+
+    pid: int
+    began: float
+    again: float
+
+
 @dataclass(slots=True)
 class Rows:
     """The store: each delivery's state, by pipeline and by event, and how attempts ended."""
@@ -66,7 +77,7 @@ class Rows:
     attempts: dict[str, int] = field(default_factory=dict)
     endings: Counter[str] = field(default_factory=Counter)
     configurations: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # of the attempts, by i_event
-    begun_again: list[tuple[float, float]] = field(default_factory=list)  # an unknown attempt, and the next one
+    begun_again: list[BegunAgain] = field(default_factory=list)
     counted: dict[tuple[str, str], int] = field(default_factory=dict)
     by_pipeline: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -113,20 +124,21 @@ def rows(url: str) -> Rows:
 
 
 _ATTEMPTS = """
-SELECT a.delivery_id, a.ending, a.started_at, a.config_hash, e.i_event FROM attempts a
+SELECT a.delivery_id, a.ending, a.reason, a.started_at, a.config_hash, e.i_event FROM attempts a
 JOIN (SELECT id, event_seq FROM deliveries UNION ALL SELECT id, event_seq FROM history) d ON d.id = a.delivery_id
 JOIN events e ON e.seq = d.event_seq ORDER BY a.delivery_id, a.fence
 """
 
 
 def _read_attempts(found: Rows, connection: Connection) -> None:
-    unknown: tuple[int, float] | None = None
-    for delivery_id, ending, started_at, config_hash, i_event in connection.execute(text(_ATTEMPTS)):
+    before: tuple[int, int, float] | None = None
+    for delivery_id, ending, reason, started_at, config_hash, i_event in connection.execute(text(_ATTEMPTS)):
         if config_hash:
             found.configurations[i_event].add(config_hash)
-        if unknown is not None and unknown[0] == delivery_id:
-            found.begun_again.append((unknown[1], started_at / MICROS))
-        unknown = (delivery_id, started_at / MICROS) if ending == "unknown" else None
+        if before is not None and before[0] == delivery_id:
+            found.begun_again.append(BegunAgain(before[1], before[2], started_at / MICROS))
+        owner = OWNER.search(reason)
+        before = (delivery_id, int(owner[1]), started_at / MICROS) if ending == "unknown" and owner else None
 
 
 def unfinished(url: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -35,6 +36,9 @@ class System(Protocol):
 
     def pids(self, kind: str) -> list[int]:
         """Its processes of this kind that run now."""
+
+    def spare(self, kind: str) -> list[int]:
+        """Those that are at work, and not the last of several that could."""
 
     async def start(self) -> None:
         """Starts what does not run; returns when it is ready."""
@@ -76,6 +80,9 @@ class Embedded:
     def pids(self, kind: str) -> list[int]:
         assert kind in self.kinds
         return [self.running.pid] if self.running is not None and self.running.alive else []
+
+    def spare(self, kind: str) -> list[int]:
+        return self.pids(kind)
 
     async def start(self) -> None:
         if self.running is None or not self.running.alive:
@@ -140,6 +147,14 @@ class Split:
             return [one.pid for one in self.receivers.values() if one.alive]
         mortal = [one.pid for one in self._mortal if one.alive and one not in self.receivers.values()]
         return [*children(self.supervisor.pid), *mortal] if self.supervisor is not None else mortal
+
+    def spare(self, kind: str) -> list[int]:
+        if kind == "receiver":
+            return self.pids(kind)
+        log = self.supervisor.log.read_text() if self.supervisor is not None else ""
+        delivering = {int(pid) for pid in re.findall(r'"owner":"\w+-(\d+)-', log)}
+        working = [pid for pid in self.pids(kind) if pid in delivering]
+        return working if len(working) > 1 else []
 
     async def start(self) -> None:
         for port in self._ports:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from benchmarks.chaos.espf import Sender
-from benchmarks.chaos.ledger import Effects, Rows
+from benchmarks.chaos.ledger import BegunAgain, Effects, Rows
 
 SHOWN = 5
 
@@ -49,6 +49,7 @@ class Attack:
     ordered: bool = True
     recovers: Literal["anything", "held", "waiting"] = "anything"
     within_s: float | None = None
+    killed: Mapping[int, float] = field(default_factory=dict)  # when, by process id, where several run
 
 
 def judge(attack: Attack, sender: Sender, effects: Effects, rows: Rows) -> Found:
@@ -111,7 +112,7 @@ def _order_kept(found: Found, effects: Effects) -> None:
 
 def _recovered_in_time(found: Found, attack: Attack, sender: Sender, effects: Effects, rows: Rows) -> None:
     if attack.recovers == "held":
-        times = [_held_moved(rows, attack.faults, fault) or _moved(effects, fault) for fault in attack.faults]
+        times = [_held_moved(rows, attack, fault) or _moved(effects, fault) for fault in attack.faults]
     elif attack.recovers == "waiting":
         times = [_all_moved(sender, effects, fault) for fault in attack.faults]
     else:
@@ -128,14 +129,17 @@ def _moved(effects: Effects, fault: float) -> float:
     return min((at - fault for at in effects.at if at > fault), default=float("inf"))
 
 
-def _held_moved(rows: Rows, faults: Sequence[float], fault: float) -> float | None:
+def _held_moved(rows: Rows, attack: Attack, fault: float) -> float | None:
     """Seconds until something the killed process had in flight was begun again; None when it had nothing."""
-    nexts = [
-        again - fault
-        for began, again in rows.begun_again
-        if fault == min((one for one in faults if one >= began), default=None) and again >= fault
-    ]
+    nexts = [one.again - fault for one in rows.begun_again if fault == _fault_of(one, attack) and one.again >= fault]
     return min(nexts, default=None)
+
+
+def _fault_of(one: BegunAgain, attack: Attack) -> float | None:
+    """Which fault ended it: the kill of its process, or the first after it began."""
+    if attack.killed:
+        return attack.killed.get(one.pid)
+    return min((fault for fault in attack.faults if fault >= one.began), default=None)
 
 
 def _all_moved(sender: Sender, effects: Effects, fault: float) -> float:

@@ -144,16 +144,16 @@ async def frozen_and_woken(stage: Stage) -> Found:
     await stage.target.behave(target={"delay_s": 1.0})
     await system.start()
     load = asyncio.create_task(stage.sender.send(stage.events(stage.size(1200, 400)), per_s=20))
-    faults = []
+    faults: dict[int, float] = {}
     for _ in range(rounds):
         await asyncio.sleep(4)
-        frozen = stage.chance.choice(system.pids("worker"))
+        frozen = stage.chance.choice([pid for pid in system.pids("worker") if pid not in faults])
         os.kill(frozen, signal.SIGSTOP)
-        faults.append(time.time())
+        faults[frozen] = time.time()
         await asyncio.sleep(20)
         os.kill(frozen, signal.SIGCONT)
     await load
-    return await stage.verdict(killed(faults, rounds * system.in_flight))
+    return await stage.verdict(killed(list(faults.values()), rounds * system.in_flight, faults))
 
 
 SCENARIOS = (
