@@ -57,7 +57,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="of everything that is left to chance; none: a new one, printed")
     parser.add_argument("--quick", action="store_true", help="the part that `make test` runs, with small counts")
     parser.add_argument("--write", action="store_true", help="write the table into docs/reliability.md")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    for word, known in ((asked.only, {one.id for one in SCENARIOS}), (asked.on, set(EVERYWHERE))):
+        if strange := set(word.split(",") if word else ()) - known:
+            parser.error(f"unknown: {', '.join(sorted(strange))}; there are {', '.join(sorted(known))}")
+    return asked
 
 
 sys.exit(main())
