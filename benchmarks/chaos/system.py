@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmarks.chaos.process import MORTAL, NSPS, Running, children, ready
+from benchmarks.chaos.process import MORTAL, NSPS, READY_S, Running, children, ready
 from benchmarks.chaos.project import SECRETS
 from benchmarks.chaos.queue_server import QueueServer, rabbitmq, valkey_running
 from benchmarks.chaos.queue_server import Running as QueueRunning
@@ -151,12 +151,17 @@ class Split:
     def spare(self, kind: str) -> list[int]:
         if kind == "receiver":
             return self.pids(kind)
-        log = self.supervisor.log.read_text() if self.supervisor is not None else ""
-        delivering = {int(pid) for pid in re.findall(r'"owner":"\w+-(\d+)-', log)}
-        working = [pid for pid in self.pids(kind) if pid in delivering]
+        working = self._delivering()
         return working if len(working) > 1 else []
 
     async def start(self) -> None:
+        await self._start()
+        async with asyncio.timeout(READY_S):
+            while len(self._delivering()) < self.processes:
+                await asyncio.sleep(0.05)
+
+    async def _start(self) -> None:
+        """What does not run; the workers exist when it returns, and begin to deliver some time later."""
         for port in self._ports:
             if port not in self.receivers or not self.receivers[port].alive:
                 command = [*NSPS, "serve", "-C", str(self.project), "--port", str(port)]
@@ -164,16 +169,19 @@ class Split:
         if self.supervisor is None or not self.supervisor.alive:
             command = [*NSPS, "worker", "-C", str(self.project), "--processes", str(self.processes)]
             self.supervisor = Running(command, self.project, self.environ, "worker")
-        await self._workers()
+        async with asyncio.timeout(READY_S):
+            while len(self.pids("worker")) < self.processes:
+                await asyncio.sleep(0.05)
 
     async def _receiver(self, port: int, command: Sequence[str]) -> None:
         self.receivers[port] = Running(command, self.project, self.environ, "serve")
         await ready(self.receivers[port], port)
 
-    async def _workers(self) -> None:
-        async with asyncio.timeout(30):
-            while len(self.pids("worker")) < self.processes:
-                await asyncio.sleep(0.05)
+    def _delivering(self) -> list[int]:
+        """The workers that have said that they deliver."""
+        log = self.supervisor.log.read_text() if self.supervisor is not None else ""
+        said = {int(pid) for pid in re.findall(r'"owner":"\w+-(\d+)-', log)}
+        return [pid for pid in self.pids("worker") if pid in said]
 
     async def start_mortal(self, moment: str, count: int = 1, clocks: Sequence[Path] = ()) -> None:
         """`answered`: one worker, which dies. `committed`: one of the receivers. With clocks: all four, a clock each."""
@@ -205,7 +213,7 @@ class Split:
             if one.pid == pid:
                 await one.exited()
         await asyncio.sleep(0.05)
-        await self.start()
+        await self._start()
 
     async def stop(self) -> list[int]:
         ours = [*self.receivers.values(), *self._mortal, *([self.supervisor] if self.supervisor else [])]

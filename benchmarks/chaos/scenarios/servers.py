@@ -13,7 +13,7 @@ from benchmarks.chaos.stage import Stage, until
 from benchmarks.chaos.verdict import Attack, Found
 
 Fault = Callable[[Stage, float], Awaitable[None]]
-PER_S = 120
+PER_S = 80
 RECOVERS_WITHIN_S = 15.0
 
 
@@ -28,7 +28,7 @@ def during_load(fault: Fault, *, times: int = 1, stored: bool = False, forgets: 
         outage_s = stage.size(30, 5)
         await stage.target.behave(target={"delay_s": 0.05})
         await stage.system.start()
-        load = asyncio.create_task(stage.sender.send(stage.events(stage.size(6000, 1500)), in_flight=32, per_s=PER_S))
+        load = asyncio.create_task(stage.sender.send(stage.events(stage.size(4000, 1500)), in_flight=32, per_s=PER_S))
         spans = [await _one(stage, fault, outage_s) for _ in range(times)]
         await load
         faults = [began if forgets else ended for began, ended in spans]
