@@ -3,7 +3,7 @@
 A webhook every half second, as idle as a small operator; the target notes when the delivery reaches it. Beside the commit and
 one HTTP request each way, that is the queue's part. Then nothing comes, and the kernel says what the processes used.
 
-The servers are those of the wheels; PostgreSQL as operators run it, with fsync.
+The servers are those of the wheels, and RabbitMQ where it is installed; PostgreSQL as operators run it, with fsync.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from benchmarks.load import connect
 from benchmarks.process import Child, cpu_s_of, free_port, wait_ready
 from engine.storage.postgresql import schema_of
 from tests.postgres import running as postgres_running
+from tests.rabbitmq_server import lacking, rabbitmq_running
 
 NSPS = """\
 instance: bench
@@ -147,13 +149,21 @@ async def measure(setting: Setting, count: int, every_s: float = 0.5, idle_s: fl
 
 def main() -> None:
     count = 40 if "--quick" in sys.argv else 200
-    with postgres_running(durable=True) as postgres, ValkeyServer(save="") as valkey:
-        for setting in (
+    with ExitStack() as servers:
+        postgres = servers.enter_context(postgres_running(durable=True))
+        valkey = servers.enter_context(ValkeyServer(save=""))
+        settings = [
             Setting("SQLite, embedded", 0, "sqlite:///store.db", "embedded"),
             Setting("PostgreSQL, embedded", 0, postgres.url, "embedded"),
             Setting("PostgreSQL, Valkey, 1 worker", 1, postgres.url, valkey.connection_url),
             Setting("PostgreSQL, Valkey, 2 workers", 2, postgres.url, valkey.connection_url),
-        ):
+        ]
+        if lacking():
+            print(lacking())
+        else:
+            rabbitmq = servers.enter_context(rabbitmq_running())
+            settings += [Setting("PostgreSQL, RabbitMQ, 1 worker", 1, postgres.url, rabbitmq.url)]
+        for setting in settings:
             uvloop.run(measure(setting, count))
             postgres.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema_of("bench"))))
 

@@ -84,7 +84,9 @@ class _Assembly:
 
     def process(self, part: Part) -> Process:
         """A process that does `part`. What the queue does not take, a receiver leaves to the workers' sweeps."""
-        self._enqueue = Enqueue(self._queue, _leave_it if part == "receiver" else self._worker.offer)
+        store, clock = self._store, self._clock
+        ourselves = _leave_it if part == "receiver" else self._worker.offer
+        self._enqueue = Enqueue(self._queue, ourselves, lambda: store.forget_hints(clock.now()))
         sweep = Sweep(
             store=self._store,
             clock=self._clock,

@@ -7,12 +7,12 @@ hint (ids, never payloads); one that is lost costs the sweep's next look, so a q
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
 import structlog
 
-from engine.errors import QueueUnreachable
+from engine.errors import QueueUnreachable, StoreUnavailable
 
 BATCH = 50
 MOST_PENDING = 20_000
@@ -22,6 +22,11 @@ WATCH_EVERY_S = 1.0
 log = structlog.get_logger("nsps.enqueue")
 
 Ourselves = Callable[[str, Sequence[int]], None]
+Forgot = Callable[[], Awaitable[object]]
+
+
+async def _nothing() -> None:
+    """For a queue that shares the fate of its process."""
 
 
 class Queue(Protocol):
@@ -38,11 +43,14 @@ class Enqueue:
     """Ids wait here for one task that sends them; those a queue does not take go to `ourselves`.
 
     In a process that works, that is its worker. A receiver leaves them to the workers' sweeps, which find them in the store.
+    A queue that goes, or that is back, may have lost what it held: `forgot` has the store looked through for that.
     """
 
-    def __init__(self, queue: Queue, ourselves: Ourselves) -> None:
+    def __init__(self, queue: Queue, ourselves: Ourselves, forgot: Forgot = _nothing) -> None:
         self._queue = queue
         self._ourselves = ourselves
+        self._forgot = forgot
+        self._may_have_lost = False
         self._pending: dict[str, list[int]] = {}
         self._something = asyncio.Event()
         self.pending = 0
@@ -81,7 +89,17 @@ class Enqueue:
                 self._away(error)
             else:
                 self._back(depth)
+            await self._look_for_what_it_lost()
             await asyncio.sleep(WATCH_EVERY_S)
+
+    async def _look_for_what_it_lost(self) -> None:
+        if not self._may_have_lost:
+            return
+        self._may_have_lost = False
+        try:
+            await self._forgot()
+        except StoreUnavailable:  # the sweep says so
+            self._may_have_lost = True
 
     async def _send(self, pipeline: str, ids: list[int]) -> None:
         if self.reachable and not self.full:
@@ -94,11 +112,13 @@ class Enqueue:
     def _away(self, error: QueueUnreachable) -> None:
         if self.reachable:
             log.warning("the queue does not take messages; workers go on from the store", why=str(error))
+            self._may_have_lost = True
         self.reachable = False
 
     def _back(self, depth: int) -> None:
         if not self.reachable:
             log.info("the queue takes messages again")
+            self._may_have_lost = True
         if depth >= MOST_MESSAGES and not self.full:
             log.warning("the queue holds all it should; workers find the rest in the store", messages=depth)
         self.reachable, self.full = True, depth >= MOST_MESSAGES

@@ -155,7 +155,7 @@ class _Gate:
                 at = ramp.next(now)
                 speed = ramp.speed(at)
                 words = f"{self._name} is back: {speed:g} calls a second for now"
-                await self._until(at, words, lambda: self._line.behind(at, speed))
+                await self._until(at, words, lambda: self._line.ramping(at, speed))
                 now = self._clock.now()
         if (rate := self._rate) is not None:
             due = rate.next(now)

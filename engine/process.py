@@ -68,6 +68,7 @@ class Process:
         self.holds.gates = self.exchange
         await self.holds.refresh()
         await self.heartbeat.beat()
+        await self.store.set_back(self.clock.now())  # the clock may have been set while nobody ran
         await self.queue.start(None if self.part == "receiver" else self.worker)
         self._beating = [self._run(self.heartbeat.run(), "heartbeat")]
         self._working = [
@@ -151,6 +152,8 @@ class Process:
         for owner, _ in await self.store.owners():
             if surely_dead(owner):
                 await self.store.leave(owner.id)
+        if self.part == "all":  # what it was told before its end nobody knows now: its queue ended with it
+            await self.store.forget_hints(self.clock.now())
 
     def _run(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)

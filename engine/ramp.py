@@ -81,3 +81,12 @@ class Line:
             at = earliest
         self._end = at + timedelta(seconds=1 / per_s)
         return at
+
+    def ramping(self, earliest: datetime, per_s: float) -> datetime:
+        """The same where the pace is so many a second at `earliest`, and doubles each second up to the top."""
+        at = max(self._end or earliest, earliest)
+        passed_s = (at - earliest).total_seconds()
+        if passed_s > LONGEST_LINE_S:
+            at, passed_s = earliest, 0.0
+        self._end = at + timedelta(seconds=1 / min(per_s * 2.0 ** int(passed_s), self._top))
+        return at

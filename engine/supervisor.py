@@ -29,6 +29,11 @@ FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 5.0
 LIVED_S = 3.0  # a worker that lived so long had started well
 KILLED_AFTER_S = GRACE_S + 10.0
+AS_ASKED = (
+    0,
+    -signal.SIGTERM,
+    -signal.SIGINT,
+)  # a signal ends only one that has not begun to deliver; others handle it
 
 log = structlog.get_logger("nsps.supervisor")
 
@@ -81,7 +86,7 @@ class Supervisor:
             loop.add_signal_handler(number, self.stop, number)
         loop.add_signal_handler(signal.SIGHUP, self._pass_on, signal.SIGHUP)
         codes = await asyncio.gather(*(self._keep(number) for number in range(self._processes)))
-        return 0 if all(code == 0 for code in codes) else 1
+        return 0 if all(code in AS_ASKED for code in codes) else 1
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Asks all children to stop; asked again, passes that on too, which ends them at once."""

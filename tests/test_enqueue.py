@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from engine.enqueue import Enqueue
-from engine.errors import QueueUnreachable
+from engine.errors import QueueUnreachable, StoreUnavailable
 
 
 class Queue:
@@ -108,6 +108,27 @@ async def test_a_queue_nobody_empties_is_not_filled_for_ever() -> None:
         enqueue.put("a", [2])
         await some_turns()
         assert queue.sent == [("a", [2])]
+
+
+async def test_each_time_a_queue_goes_or_is_back_what_it_held_is_looked_for_in_the_store() -> None:
+    queue, looked = Queue(), []
+
+    async def forgot() -> None:
+        looked.append(queue.refuses)
+        if len(looked) == 1:
+            raise StoreUnavailable("not now")
+
+    enqueue = Enqueue(queue, lambda _pipeline, _ids: None, forgot)
+    await watched(enqueue)
+    assert looked == []
+    queue.refuses = True
+    for _ in range(3):
+        await watched(enqueue)
+    assert looked == [True, True], "the first time the store was away, too"
+    queue.refuses = False
+    for _ in range(2):
+        await watched(enqueue)
+    assert looked == [True, True, False]
 
 
 async def watched(enqueue: Enqueue) -> None:

@@ -12,6 +12,7 @@ from engine.clock import VirtualClock
 from engine.connector import Breaker, Connector, Limits
 from engine.errors import Wait
 from engine.permits import MemoryPermits, Permit
+from engine.ramp import Line
 from engine.request import Reply
 
 NOON = datetime(2025, 5, 1, 12, tzinfo=UTC)
@@ -262,6 +263,14 @@ async def test_those_who_meet_an_open_breaker_are_told_instants_spread_like_the_
     for _ in range(3):
         await world.call(DOWN)
     assert await told(world, 7) == [60, 61, 61.5, 62, 62.25, 62.5, 62.75]
+
+
+def test_those_whom_a_ramp_turns_away_are_told_instants_that_come_ever_faster():
+    line = Line(top=500)
+    told_s = [(line.ramping(NOON, 2) - NOON).total_seconds() for _ in range(2000)]
+    assert [sum(k <= at < k + 1 for at in told_s) for k in range(5)] == [2, 4, 8, 16, 32]
+    assert told_s[-1] < 12, "not as slowly as it was when they asked"
+    assert max(sum(k <= at < k + 1 for at in told_s) for k in range(12)) <= 501
 
 
 async def test_those_beyond_a_rate_are_told_instants_one_after_another():

@@ -56,6 +56,14 @@ async def test_a_signal_stops_all_and_ends_with_0(tmp_path: Path) -> None:
         assert not any(Path(f"/proc/{pid}").exists() for pid in started(tmp_path))
 
 
+async def test_one_that_is_asked_while_it_still_starts_has_stopped_as_asked(tmp_path: Path) -> None:
+    async with supervised(children.obedient, tmp_path, 1) as (supervisor, running):
+        await until(multiprocessing.active_children)
+        supervisor.stop()
+        assert await running == 0
+        assert not started(tmp_path)
+
+
 async def test_one_that_breaks_at_once_is_started_again_ever_less_often(tmp_path: Path) -> None:
     async with supervised(children.short_lived, tmp_path, 1) as (_, running):
         await until(lambda: len(started(tmp_path)) >= 2)

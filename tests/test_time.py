@@ -315,6 +315,27 @@ async def test_after_the_machines_clock_was_set_nobody_is_taken_for_dead(tmp_pat
     await store.close()
 
 
+async def test_a_clock_that_was_ahead_for_a_while_delays_nothing_once_it_is_right(tmp_path: Path) -> None:
+    machine = Machine()
+    store = await Store.open("sqlite://", project=tmp_path, clock=machine.clock())
+    world = World(catalog_in(tmp_path), store, machine.clock())
+    await world.heartbeat.beat()
+    for step_s in (3600, -3600):
+        machine.wall += timedelta(seconds=step_s)
+        machine.pass_s(3)
+        await world.heartbeat.beat()
+        await world.arrive(step_s)
+        await world.work()
+    for _ in range(30):
+        machine.pass_s(1)
+        await world.heartbeat.beat()
+        await world.sweep.look()
+        await world.work()
+    assert world.calls > 4, "both were tried again within seconds"
+    await world.exchange.close()
+    await store.close()
+
+
 async def test_two_processes_whose_clocks_are_20_minutes_apart_agree_on_when_a_delivery_is_due(
     tmp_path: Path, postgres: Server
 ) -> None:

@@ -35,7 +35,8 @@ class Event:
     @property
     def body(self) -> bytes:
         variables: dict[str, Any] = {"i_env": self.i_env, "i_event": self.i_event, "i_account": self.account}
-        variables["event_time"] = self.event_time
+        if self.event_time:
+            variables["event_time"] = self.event_time
         if self.filler:
             variables["filler"] = self.filler
         return orjson.dumps({"event_type": EVENT_TYPES[self.pipeline], "variables": variables})

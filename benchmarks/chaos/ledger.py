@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
+MICROS = 1e6
+OWNER = re.compile(r"process \w+-(\d+)-")
 UNFINISHED = ("waiting", "running")
 
 
@@ -25,6 +29,7 @@ class Effects:
     keys: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     lanes: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
     versions: list[str | None] = field(default_factory=list)  # of the configuration, where requests tell it
+    version_of: dict[str, str | None] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)  # all requests, refused ones too
     asked_at: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
@@ -48,8 +53,17 @@ def effects(log: Path) -> Effects:
         found.at.append(line["t"])
         found.times[name] += 1
         found.versions.append(line["version"])
+        found.version_of[name] = line["version"]
         found.lanes[(line["path"], line["lane"])].append(int(name))
     return found
+
+
+class BegunAgain(NamedTuple):
+    """An attempt of unknown outcome: the process that was at it, when it began, and when the next one did."""
+
+    pid: int
+    began: float
+    again: float
 
 
 @dataclass(slots=True)
@@ -62,7 +76,8 @@ class Rows:
     reasons: dict[str, str] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
     endings: Counter[str] = field(default_factory=Counter)
-    configurations: set[str] = field(default_factory=set)  # that attempts name
+    configurations: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # of the attempts, by i_event
+    begun_again: list[BegunAgain] = field(default_factory=list)
     counted: dict[tuple[str, str], int] = field(default_factory=dict)
     by_pipeline: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -102,11 +117,28 @@ def rows(url: str) -> Rows:
                 found.by_pipeline[pipeline, state] += 1
         for ending, number in connection.execute(text("SELECT ending, count(*) FROM attempts GROUP BY ending")):
             found.endings[ending] = number
-        told = text("SELECT DISTINCT config_hash FROM attempts WHERE config_hash <> ''")
-        found.configurations = set(connection.execute(told).scalars())
+        _read_attempts(found, connection)
         counted = text("SELECT pipeline, outcome, sum(count) FROM counters GROUP BY pipeline, outcome")
         found.counted = {(name, outcome): int(number) for name, outcome, number in connection.execute(counted)}
     return found
+
+
+_ATTEMPTS = """
+SELECT a.delivery_id, a.ending, a.reason, a.started_at, a.config_hash, e.i_event FROM attempts a
+JOIN (SELECT id, event_seq FROM deliveries UNION ALL SELECT id, event_seq FROM history) d ON d.id = a.delivery_id
+JOIN events e ON e.seq = d.event_seq ORDER BY a.delivery_id, a.fence
+"""
+
+
+def _read_attempts(found: Rows, connection: Connection) -> None:
+    before: tuple[int, int, float] | None = None
+    for delivery_id, ending, reason, started_at, config_hash, i_event in connection.execute(text(_ATTEMPTS)):
+        if config_hash:
+            found.configurations[i_event].add(config_hash)
+        if before is not None and before[0] == delivery_id:
+            found.begun_again.append(BegunAgain(before[1], before[2], started_at / MICROS))
+        owner = OWNER.search(reason)
+        before = (delivery_id, int(owner[1]), started_at / MICROS) if ending == "unknown" and owner else None
 
 
 def unfinished(url: str) -> int:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.chaos.play import NAMES, Played
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- played: chaos -->", "<!-- end of what was played -->"
-HEAD = "| | what is done | sent | accepted | kills | lost | duplicates, of at most | recovery | slowest | |"
+HEAD = "| | What is done | | Sent | Accepted | Kills | Lost | Duplicates | Recovery | Slowest | Besides |"
 
 
 def line_of(played: Played) -> Iterator[str]:
@@ -40,33 +42,59 @@ def recovery(seconds: float | None) -> str:
     return "never" if seconds == float("inf") else f"{seconds:.1f} s"
 
 
-def write_table(played: Sequence[Played], seed: int) -> None:
+def write_table(played: Sequence[Played], command: str) -> None:
     """Puts the table between the markers of docs/reliability.md."""
     page = PAGE.read_text()
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    PAGE.write_text("\n".join([before + BEGIN, "", *_table(played, seed), "", END]) + after)
+    PAGE.write_text("\n".join([before + BEGIN, "", *table(played, command), "", END]) + after)
 
 
-def _table(played: Sequence[Played], seed: int) -> Iterator[str]:
-    yield (
-        f"`python -m benchmarks.chaos --seed {seed}` on {platform.system()} {platform.machine()}, {os.cpu_count()} processors, "
-        f"Python {platform.python_version()}."
-    )
+def table(played: Sequence[Played], command: str) -> Iterator[str]:
+    """What was played when, where and how it ended, then a table for each system."""
+    took_min = sum(one.took_s for one in played) / 60
+    yield f"`{command}`, played on {time.strftime('%Y-%m-%d')} within {took_min:.0f} minutes on {machine()}."
+    yield ""
+    yield summary(played)
     for where, name in NAMES.items():
         lines = [one for one in played if one.where == where]
         if lines:
-            yield from ("", f"**{name}**", "", HEAD, "| --- " * HEAD.count("| ") + "|")
+            yield from ("", f"**{name}**", "", HEAD, "| --- " * (HEAD.count("|") - 1) + "|")
             yield from (_row(one) for one in lines)
+
+
+def summary(played: Sequence[Played]) -> str:
+    """How many held, and by name those that did not."""
+    failed = [f"{one.scenario.id} {one.where}" for one in played if one.found is not None and one.found.problems]
+    not_run = [f"{one.scenario.id} {one.where}" for one in played if one.found is None]
+    held = len(played) - len(failed) - len(not_run)
+    words = [f"{held} held", f"{len(failed)} failed", f"{len(not_run)} not run"]
+    names = [f"**{word}: {', '.join(ones)}**" for word, ones in (("Failed", failed), ("Not run", not_run)) if ones]
+    return ". ".join([f"{len(played)} scenarios: {', '.join(words)}", *names]) + "."
+
+
+def machine() -> str:
+    """What it was played on; the figures depend on it."""
+    model = ""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
+    return (
+        f"{os.cpu_count()} processors ({model or platform.machine()}), {memory_gib:.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}"
+    )
 
 
 def _row(played: Played) -> str:
     scenario, found = played.scenario, played.found
     if found is None:
-        return f"| {scenario.id} | {scenario.does} | | | | | | | | not run: {played.not_run} |"
+        return f"| {scenario.id} | {scenario.does} | **not run** | | | | | | | | {played.not_run} |"
+    verdict = "**failed**" if found.problems else "ok"
+    duplicates = f"{found.duplicates} of {found.allowed}" if found.allowed else str(found.duplicates)
+    besides = "; ".join([*found.problems, *found.notes]).replace("|", "/").replace("\n", " ")
     cells = [
-        scenario.id, scenario.does, found.sent, found.accepted, found.kills, found.lost,
-        f"{found.duplicates}, {found.allowed}", recovery(found.recovery_s), f"{found.slowest_s:.1f} s",
-        "**failed**" if found.problems else "; ".join(found.notes),
+        scenario.id, scenario.does, verdict, found.sent, found.accepted, found.kills, found.lost, duplicates,
+        recovery(found.recovery_s), f"{found.slowest_s:.1f} s", besides,
     ]  # fmt: skip
     return "| " + " | ".join(str(cell) for cell in cells) + " |"

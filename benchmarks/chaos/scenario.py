@@ -9,8 +9,9 @@ from typing import Literal
 from benchmarks.chaos.stage import Stage
 from benchmarks.chaos.verdict import Found
 
-Where = Literal["embedded", "split"]
-EVERYWHERE: tuple[Where, ...] = ("embedded", "split")
+Where = Literal["embedded", "split", "amqp"]
+EVERYWHERE: tuple[Where, ...] = ("embedded", "split", "amqp")
+ON_QUEUES: tuple[Where, ...] = ("split", "amqp")
 
 
 class NotHere(Exception):
@@ -24,6 +25,6 @@ class Scenario:
     id: str
     does: str
     run: Callable[[Stage], Awaitable[Found]]
-    on: tuple[Where, ...] = EVERYWHERE
+    on: tuple[Where, ...] = ("embedded", "split")
     files: Mapping[str, str] = field(default_factory=dict)
     quick: bool = False

@@ -144,15 +144,15 @@ async def stage(
     folder.mkdir(parents=True)
     project = folder / "project"
     write_project(project, changed)
-    target = Target(folder, seed)
-    system = make(project, {"TARGET_URL": target.url})
-    world = Stage(folder, system, target, Random(seed), quick)
+    target, system = Target(folder, seed), None
     try:
         await target.ready()
-        yield world
+        system = make(project, {"TARGET_URL": target.url})
+        yield Stage(folder, system, target, Random(seed), quick)
     finally:
         target.running.abort()
-        system.abort()
+        if system is not None:
+            system.abort()
 
 
 def percentile(values: Sequence[float], share: float) -> float:

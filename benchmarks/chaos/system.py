@@ -1,21 +1,23 @@
-"""The system that is attacked: one process on SQLite, or several on PostgreSQL and Valkey."""
+"""The system that is attacked: one process on SQLite, or several on PostgreSQL and a queue's server."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmarks.chaos.process import MORTAL, NSPS, Running, children, ready
+from benchmarks.chaos.process import MORTAL, NSPS, READY_S, Running, children, ready
 from benchmarks.chaos.project import SECRETS
+from benchmarks.chaos.queue_server import QueueServer, rabbitmq, valkey_running
+from benchmarks.chaos.queue_server import Running as QueueRunning
 from benchmarks.process import free_port
 from tests.postgres import Server
 from tests.postgres import running as postgres_running
-from tests.redis_server import RedisServer
 
 
 class System(Protocol):
@@ -34,6 +36,9 @@ class System(Protocol):
 
     def pids(self, kind: str) -> list[int]:
         """Its processes of this kind that run now."""
+
+    def spare(self, kind: str) -> list[int]:
+        """Those that are at work, and not the last of several that could."""
 
     async def start(self) -> None:
         """Starts what does not run; returns when it is ready."""
@@ -76,6 +81,9 @@ class Embedded:
         assert kind in self.kinds
         return [self.running.pid] if self.running is not None and self.running.alive else []
 
+    def spare(self, kind: str) -> list[int]:
+        return self.pids(kind)
+
     async def start(self) -> None:
         if self.running is None or not self.running.alive:
             await self._start([*NSPS, "run", "-C", str(self.project), "--port", str(self.port)])
@@ -109,22 +117,19 @@ class Embedded:
 
 
 class Split:
-    """Two receivers, and a supervisor with two workers, on a PostgreSQL that syncs and a Valkey with an append-only file."""
+    """Two receivers, and a supervisor with two workers, on a PostgreSQL that syncs and a queue's server."""
 
     kinds: Sequence[str] = ("receiver", "worker")
     in_flight = 64
     processes = 2
 
-    def __init__(self, project: Path, environ: dict[str, str]) -> None:
+    def __init__(self, project: Path, environ: dict[str, str], queue: QueueRunning = valkey_running) -> None:
         self.project = project
-        self._servers = ExitStack()
-        self.postgres: Server = self._servers.enter_context(postgres_running(durable=True))
-        self.valkey_folder = project.parent / "valkey"
-        self.valkey_folder.mkdir()
-        self.valkey = RedisServer("--appendonly", "yes", "--dir", str(self.valkey_folder))
-        self.valkey.start()
-        self._servers.callback(self.valkey.kill)
-        here = {"NSPS_STORE": self.postgres.url, "NSPS_QUEUE": self.valkey.url}
+        with ExitStack() as servers:
+            self.queue: QueueServer = servers.enter_context(queue(project.parent / "queue"))
+            self.postgres: Server = servers.enter_context(postgres_running(durable=True))
+            self._servers = servers.pop_all()
+        here = {"NSPS_STORE": self.postgres.url, "NSPS_QUEUE": self.queue.url}
         self.environ = {**os.environ, **SECRETS, **environ, **here}
         self._ports = [free_port(), free_port()]
         self.receivers: dict[int, Running] = {}
@@ -143,7 +148,20 @@ class Split:
         mortal = [one.pid for one in self._mortal if one.alive and one not in self.receivers.values()]
         return [*children(self.supervisor.pid), *mortal] if self.supervisor is not None else mortal
 
+    def spare(self, kind: str) -> list[int]:
+        if kind == "receiver":
+            return self.pids(kind)
+        working = self._delivering()
+        return working if len(working) > 1 else []
+
     async def start(self) -> None:
+        await self._start()
+        async with asyncio.timeout(READY_S):
+            while len(self._delivering()) < self.processes:
+                await asyncio.sleep(0.05)
+
+    async def _start(self) -> None:
+        """What does not run; the workers exist when it returns, and begin to deliver some time later."""
         for port in self._ports:
             if port not in self.receivers or not self.receivers[port].alive:
                 command = [*NSPS, "serve", "-C", str(self.project), "--port", str(port)]
@@ -151,16 +169,19 @@ class Split:
         if self.supervisor is None or not self.supervisor.alive:
             command = [*NSPS, "worker", "-C", str(self.project), "--processes", str(self.processes)]
             self.supervisor = Running(command, self.project, self.environ, "worker")
-        await self._workers()
+        async with asyncio.timeout(READY_S):
+            while len(self.pids("worker")) < self.processes:
+                await asyncio.sleep(0.05)
 
     async def _receiver(self, port: int, command: Sequence[str]) -> None:
         self.receivers[port] = Running(command, self.project, self.environ, "serve")
         await ready(self.receivers[port], port)
 
-    async def _workers(self) -> None:
-        async with asyncio.timeout(30):
-            while len(self.pids("worker")) < self.processes:
-                await asyncio.sleep(0.05)
+    def _delivering(self) -> list[int]:
+        """The workers that have said that they deliver."""
+        log = self.supervisor.log.read_text() if self.supervisor is not None else ""
+        said = {int(pid) for pid in re.findall(r'"owner":"\w+-(\d+)-', log)}
+        return [pid for pid in self.pids("worker") if pid in said]
 
     async def start_mortal(self, moment: str, count: int = 1, clocks: Sequence[Path] = ()) -> None:
         """`answered`: one worker, which dies. `committed`: one of the receivers. With clocks: all four, a clock each."""
@@ -192,7 +213,7 @@ class Split:
             if one.pid == pid:
                 await one.exited()
         await asyncio.sleep(0.05)
-        await self.start()
+        await self._start()
 
     async def stop(self) -> list[int]:
         ours = [*self.receivers.values(), *self._mortal, *([self.supervisor] if self.supervisor else [])]
@@ -210,6 +231,11 @@ class Split:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._servers.close()
+
+
+def on_rabbitmq(project: Path, environ: dict[str, str]) -> Split:
+    """The same on RabbitMQ."""
+    return Split(project, environ, rabbitmq)
 
 
 def processes_of(system: Any) -> list[int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from benchmarks.chaos.espf import Sender
-from benchmarks.chaos.ledger import Effects, Rows
+from benchmarks.chaos.ledger import BegunAgain, Effects, Rows
 
 SHOWN = 5
 
@@ -37,6 +38,8 @@ class Attack:
     """What was done. `faults`: when, in seconds since 1970. `allowed`: how many duplicates it explains.
 
     `ends`: the states in which deliveries may be found at the end. `ordered`: the ids of a lane must not go backwards.
+    `recovers`: what must move again after a fault: anything; something that a killed process held; all that waited then.
+    `within_s`: how soon.
     """
 
     kills: int = 0
@@ -44,6 +47,9 @@ class Attack:
     allowed: int = 0
     ends: frozenset[str] = frozenset({"delivered"})
     ordered: bool = True
+    recovers: Literal["anything", "held", "waiting"] = "anything"
+    within_s: float | None = None
+    killed: Mapping[int, float] = field(default_factory=dict)  # when, by process id, where several run
 
 
 def judge(attack: Attack, sender: Sender, effects: Effects, rows: Rows) -> Found:
@@ -54,7 +60,7 @@ def judge(attack: Attack, sender: Sender, effects: Effects, rows: Rows) -> Found
     _books_balance(found, sender, rows)
     if attack.ordered:
         _order_kept(found, effects)
-    found.recovery_s = max((_recovered(effects, fault) for fault in attack.faults), default=None)
+    _recovered_in_time(found, attack, sender, effects, rows)
     waits = [effects.first_at[id_] - at for id_, at in sender.accepted.items() if id_ in effects.first_at]
     found.slowest_s = max(waits, default=0.0)
     return found
@@ -104,9 +110,42 @@ def _order_kept(found: Found, effects: Effects) -> None:
     found.must(not wrong, f"{len(wrong)} lanes out of order: {'; '.join(shown)}")
 
 
-def _recovered(effects: Effects, fault: float) -> float:
+def _recovered_in_time(found: Found, attack: Attack, sender: Sender, effects: Effects, rows: Rows) -> None:
+    if attack.recovers == "held":
+        times = [_held_moved(rows, attack, fault) or _moved(effects, fault) for fault in attack.faults]
+    elif attack.recovers == "waiting":
+        times = [_all_moved(sender, effects, fault) for fault in attack.faults]
+    else:
+        times = [_moved(effects, fault) for fault in attack.faults]
+    found.recovery_s = max(times, default=None)
+    if attack.within_s is not None and found.recovery_s is not None:
+        found.must(
+            found.recovery_s <= attack.within_s, f"it took {found.recovery_s:.1f} s until its events moved again"
+        )
+
+
+def _moved(effects: Effects, fault: float) -> float:
     """Seconds from a fault to the first effect after it; infinite when there was none."""
     return min((at - fault for at in effects.at if at > fault), default=float("inf"))
+
+
+def _held_moved(rows: Rows, attack: Attack, fault: float) -> float | None:
+    """Seconds until something the killed process had in flight was begun again; None when it had nothing."""
+    nexts = [one.again - fault for one in rows.begun_again if fault == _fault_of(one, attack) and one.again >= fault]
+    return min(nexts, default=None)
+
+
+def _fault_of(one: BegunAgain, attack: Attack) -> float | None:
+    """Which fault ended it: the kill of its process, or the first after it began."""
+    if attack.killed:
+        return attack.killed.get(one.pid)
+    return min((fault for fault in attack.faults if fault >= one.began), default=None)
+
+
+def _all_moved(sender: Sender, effects: Effects, fault: float) -> float:
+    """Seconds until all that was accepted and without effect at the fault took effect."""
+    waited = [id_ for id_, at in sender.accepted.items() if at < fault <= effects.first_at.get(id_, float("inf"))]
+    return max((effects.first_at.get(id_, float("inf")) - fault for id_ in waited), default=0.0)
 
 
 def some(ids: Sequence[str] | set[str]) -> str:

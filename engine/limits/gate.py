@@ -129,12 +129,16 @@ class Gate:
             return Wait(self._line.after(max(shut[0], now), self._sharing), shut[1])
         earliest = now + timedelta(seconds=max(share.more_in_s or 0.0, LONGEST_SLEEP_S))
         pace, words = self._pace(share)
-        return Wait(self._line.behind(earliest, pace / self._sharing), f"{self.connector.name} {words}")
+        place = self._line.ramping if share.ramp and not self._full(share) else self._line.behind
+        return Wait(place(earliest, pace / self._sharing), f"{self.connector.name} {words}")
+
+    def _full(self, share: Share) -> bool:
+        return bool(self.news.rules.slots) and self.news.in_use >= share.slots
 
     def _pace(self, share: Share) -> tuple[float, str]:
         """Calls a second of all processes, and what keeps it from being more."""
         slots, rate = self.news.rules.slots, self.connector.limits.rate
-        if slots and self.news.in_use >= share.slots:
+        if slots and self._full(share):
             return slots / self.news.lasting_s, "has all its calls under way (limits.concurrency)"
         if share.ramp:
             return share.ramp, f"is back: {share.ramp:g} calls a second for now"

@@ -5,6 +5,7 @@ The queue holds at most so many messages and drops the oldest, for a message is 
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pika
@@ -22,6 +23,8 @@ IDLE_MS = 1000
 
 def rabbitmq_queue(url: str, instance: str) -> DramatiqQueue:
     """The queue of this instance on that server. Raises ValueError for an address that cannot be read."""
+    # Whoever asks the queue how it is says so, once; the client would write a dozen lines at each attempt to connect.
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
     name = queue_name(instance)
     broker = HintBroker(url)
     wire = Wire(

@@ -159,9 +159,16 @@ class Claims(Protocol):
     async def look(
         self, now: datetime, limit: int, processed_only: bool = False, besides: Sequence[str] = ()
     ) -> list[Look]:
-        """Rows whose `look_at` has come; moves it (5 s, doubling to a minute) so that no other sweep looks too.
-        `processed_only`: those of processed answers, which is all that a receiver without a worker looks after.
+        """Rows whose `look_at` has come; moves it (5 s, doubling to a minute; a suspect's always 5 s) so that no other
+        sweep looks too. `processed_only`: those of processed answers, which is all that a receiver without a worker looks after.
         `besides`: waiting ones of these pipelines are left for a later look, or another process's."""
+
+    async def forget_hints(self, now: datetime) -> int:
+        """What could start now is looked at next, however lately it was: those who were told of it are gone. Returns how
+        many."""
+
+    async def set_back(self, now: datetime) -> None:
+        """The clock was ahead: what was written then to wait or to be looked at, waits as long as was meant, from now."""
 
     async def release_stalled(self, look: Look, now: datetime) -> State | None:
         """A running delivery whose owner is dead waits again as a suspect, with an attempt "outcome unknown"; the third

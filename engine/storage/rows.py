@@ -19,8 +19,9 @@ from engine.storage.tables import events
 
 FIRST_LOOK_US = 5_000_000
 LONGEST_LOOK_US = 60_000_000
-# A running row is looked at as often as a dead heartbeat takes to show.
+# A running row is looked at when a dead heartbeat could first show, and from then on as often as hearts beat.
 RUNNING_LOOK_US = 10_000_000
+RUNNING_AGAIN_US = 3_000_000
 
 _PART = ("data", "pb_data")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Select, Text, bindparam, insert, select, true, update
+from sqlalchemy import BigInteger, Connection, Select, Text, bindparam, case, func, insert, or_, select, true, update
 
 from engine.delivery import State
 from engine.storage.area import Area
@@ -16,7 +16,7 @@ from engine.storage.instants import micros
 from engine.storage.moving import Moved, move
 from engine.storage.owners import living, owner_alive
 from engine.storage.protocol import Look
-from engine.storage.rows import FIRST_LOOK_US, LONGEST_LOOK_US, RUNNING_LOOK_US
+from engine.storage.rows import FIRST_LOOK_US, LONGEST_LOOK_US, RUNNING_AGAIN_US
 from engine.storage.tables import RUNNING, WAITING, attempts, deliveries
 
 d = deliveries.c
@@ -55,12 +55,63 @@ LOOKED = (
 )
 
 
+MOST_HINTS = 10_000  # a process does not hold many more
+_hinted = (
+    select(d.id)
+    .where(
+        d.look_at > bindparam("at", type_=BigInteger()),
+        d.due_at <= bindparam("at", type_=BigInteger()),
+        d.state == WAITING,
+        ~d.policy_off,
+        MAY_START,
+    )
+    .order_by(d.look_at.desc())
+    .limit(MOST_HINTS)
+    .with_for_update(skip_locked=True)
+)
+FORGOTTEN = (
+    update(deliveries)
+    .where(d.id.in_(_hinted))
+    .values(look_at=bindparam("at", type_=BigInteger()), look_step=FIRST_LOOK_US)
+)
+
+
+# Written by a clock that was ahead: the attempt before, or the receipt, would be yet to come.
+_written_at = func.coalesce(d.previous_ended_at, d.due_at)
+_ahead = (
+    select(d.id)
+    .where(d.state == WAITING, d.due_at > bindparam("at", type_=BigInteger()), _written_at > bindparam("at"))
+    .with_for_update(skip_locked=True)
+)
+_as_long_as_meant = bindparam("at", type_=BigInteger()) + d.due_at - _written_at
+BACK = (
+    update(deliveries)
+    .where(d.id.in_(_ahead))
+    .values(
+        due_at=_as_long_as_meant,
+        look_at=_as_long_as_meant,
+        look_step=FIRST_LOOK_US,
+        previous_ended_at=case((d.previous_ended_at.is_not(None), bindparam("at", type_=BigInteger()))),
+    )
+)
+_unseen = (
+    select(d.id)
+    .where(
+        d.look_at > bindparam("latest", type_=BigInteger()),
+        or_(d.state == RUNNING, d.due_at <= bindparam("at", type_=BigInteger())),
+        ~d.policy_off,
+    )
+    .with_for_update(skip_locked=True)
+)
+SEEN = update(deliveries).where(d.id.in_(_unseen)).values(look_at=bindparam("at"), look_step=FIRST_LOOK_US)
+
+
 class SweepArea(Area):
     async def look(
         self, now: datetime, limit: int, processed_only: bool = False, besides: Sequence[str] = ()
     ) -> list[Look]:
-        """Rows whose `look_at` has come; moves it (5 s, doubling to a minute) so that no other sweep looks too.
-        `processed_only`: those of processed answers, which is all that a receiver without a worker looks after.
+        """Rows whose `look_at` has come; moves it (5 s, doubling to a minute; a suspect's always 5 s) so that no other
+        sweep looks too. `processed_only`: those of processed answers, which is all that a receiver without a worker looks after.
         `besides`: waiting ones of these pipelines are left for a later look, or another process's.
 
         Rows that could not start, for they are not first in their lane, and running ones whose owner lives are passed
@@ -69,10 +120,24 @@ class SweepArea(Area):
         come = _come_of(processed_only, besides)
         return await self._write(lambda connection: look(connection, now, limit, *come))
 
+    async def forget_hints(self, now: datetime) -> int:
+        """What could start now is looked at next, however lately it was: those who were told of it are gone. Returns how
+        many."""
+        return await self._write(lambda connection: connection.execute(FORGOTTEN, {"at": micros(now)}).rowcount)
+
+    async def set_back(self, now: datetime) -> None:
+        """The clock was ahead: what was written then to wait or to be looked at, waits as long as was meant, from now."""
+        await self._write(lambda connection: _set_back(connection, micros(now)))
+
     async def release_stalled(self, look: Look, now: datetime) -> State | None:
         """A running delivery whose owner is dead waits again as a suspect, with an attempt "outcome unknown"; the third
         crash alone makes it `failed`; a processed one is `failed: interrupted`. None when it moved meanwhile."""
         return await self._write(lambda connection: release(connection, look, now))
+
+
+def _set_back(connection: Connection, now_us: int) -> None:
+    connection.execute(BACK, {"at": now_us})
+    connection.execute(SEEN, {"at": now_us, "latest": now_us + LONGEST_LOOK_US})
 
 
 def _come_of(processed_only: bool, besides: Sequence[str]) -> tuple[Select[Any], dict[str, Any]]:
@@ -120,9 +185,13 @@ def _look(row: Any, alive: set[str]) -> Look:
 
 
 def _moved(row: Any, now_us: int) -> dict[str, int]:
-    """When to look next: a running row as often as a heartbeat may die, a waiting one ever less often."""
+    """When to look next. A running row as often as hearts beat, so that a death is not noticed a whole look late; a waiting
+    one ever less often; a suspect soon, for no message tells of it: only the process that looked knows of it, which it may
+    kill."""
     if row.state == "running":
-        return {"of_id": row.id, "next_look": now_us + RUNNING_LOOK_US, "step": FIRST_LOOK_US}
+        return {"of_id": row.id, "next_look": now_us + RUNNING_AGAIN_US, "step": FIRST_LOOK_US}
+    if row.suspect:
+        return {"of_id": row.id, "next_look": now_us + FIRST_LOOK_US, "step": FIRST_LOOK_US}
     return {"of_id": row.id, "next_look": now_us + row.look_step, "step": min(2 * row.look_step, LONGEST_LOOK_US)}
 
 

@@ -72,10 +72,10 @@ class Heartbeat:
             self.gaps += 1
             log.warning("beats were missed; what was held before is given up", gap_s=round(gap_s, 1))
         if isinstance(self._clock, SystemClock):
-            self._agree(store_now - asked_at, asked)
+            await self._agree(store_now - asked_at, asked)
         self._beaten_at = asked
 
-    def _agree(self, difference: timedelta, asked: float) -> None:
+    async def _agree(self, difference: timedelta, asked: float) -> None:
         """Goes on by the store's time."""
         if isinstance(self._clock, SystemClock):
             self._clock.offset += difference
@@ -84,6 +84,8 @@ class Heartbeat:
             log.warning(
                 "the store's clock was set; nobody is taken for dead for a while", by_s=difference.total_seconds()
             )
+            if difference < timedelta(0):
+                await self._store.set_back(self._clock.now())
 
     async def steady(self) -> bool:
         """Whether the ages of heartbeats mean something: the store's clock was not set just now. Raises StoreUnavailable."""

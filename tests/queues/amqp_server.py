@@ -1,7 +1,7 @@
 """The least of an AMQP 0-9-1 server, over pika's own codec: enough for what Dramatiq's broker says to RabbitMQ.
 
 It shows that we speak the protocol as the client library does, and how we take a server that is away, hangs or forgets. It is
-not RabbitMQ: tests run against a real one where NSPS_TEST_AMQP names it.
+not RabbitMQ: the tests beside it ask a real one where one is installed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""What we say to RabbitMQ, and how we take its absence."""
+"""What we say to RabbitMQ, and how we take its absence, on every machine; test_real_rabbitmq.py asks a real one."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,8 +14,6 @@ from engine.queues.queue import MessageQueue
 from engine.queues.rabbitmq_queue import parameters_of
 from tests.queues.amqp_server import AmqpServer
 from tests.queues.collected import Collected
-
-REAL = os.environ.get("NSPS_TEST_AMQP")
 
 
 @pytest.fixture
@@ -91,13 +88,3 @@ def test_what_the_address_says_itself_stays() -> None:
     parameters = parameters_of("amqp://u:p@host/vhost?heartbeat=60&connection_attempts=3")
     assert (parameters.heartbeat, parameters.connection_attempts, parameters.stack_timeout) == (60, 3, 3.0)
     assert parameters_of("amqps://host").ssl_options is not None
-
-
-@pytest.mark.skipif(REAL is None, reason="no RabbitMQ: NSPS_TEST_AMQP=amqp://… names one to test with")
-async def test_a_real_rabbitmq_takes_and_hands_over_what_is_sent() -> None:
-    worker = Collected()
-    async with queue_of(REAL or "", "test", worker) as queue:
-        for number in range(100):
-            await queue.send("hss", [number])
-        await worker.until(lambda: set(worker.ids) >= set(range(100)))
-        assert await queue.depth() == 0

@@ -94,6 +94,41 @@ async def test_a_running_delivery_is_left_alone_while_its_owner_lives(scene: Sce
     await scene.finish(one, delivered())
 
 
+async def test_what_ran_long_in_a_process_that_dies_is_found_within_fifteen_seconds(scene: Scene) -> None:
+    await scene.claimed(await scene.delivery())
+    for _ in range(4):
+        await scene.beat()
+        scene.later(3)
+        assert await looks(scene) == []
+    await scene.beat()
+    waited = 0
+    while not await looks(scene):
+        scene.later(1)
+        waited += 1
+    assert 10 < waited <= 14
+
+
+async def test_what_was_written_by_a_clock_that_is_set_back_waits_no_longer_than_it_was_to(scene: Scene) -> None:
+    right = scene.now
+    retried, before, running = [await scene.delivery() for _ in range(3)]
+    await scene.finish(await scene.claimed(before), retry(scene.now + timedelta(hours=3)))
+    scene.later(3600)
+    new = await scene.delivery()
+    await scene.finish(await scene.claimed(retried), retry(scene.now + timedelta(seconds=300)))
+    await scene.claimed(running)
+    scene.clock.move_to(right + timedelta(seconds=20))
+    assert await looks(scene) == []
+    for _ in range(2):
+        await scene.store.set_back(scene.now)
+    assert set(await looks(scene)) == {new, running}
+    scene.later(299)
+    assert retried not in await looks(scene)
+    scene.later(1)
+    assert retried in await looks(scene)
+    scene.later(3600)
+    assert before not in await looks(scene), "what was written by the right clock stays as it is"
+
+
 async def stalled(scene: Scene, delivery_id: int, alone: bool = False) -> Look:
     """Claimed by a process that then dies."""
     await scene.beat()
@@ -114,6 +149,32 @@ async def test_what_a_dead_process_held_waits_again_as_a_suspect(scene: Scene) -
     assert again.previous_ended_at == scene.now
     (attempt,) = await scene.store.attempts(one)
     assert attempt.ending == "unknown" and "outcome unknown: process one stopped" in attempt.reason
+
+
+async def test_a_suspect_is_looked_at_every_five_seconds_for_only_the_process_that_looked_knows_of_it(
+    scene: Scene,
+) -> None:
+    one = await scene.delivery()
+    await scene.store.release_stalled(await stalled(scene, one), scene.now)
+    for _ in range(20):
+        assert await looks(scene) == []
+        scene.later(5)
+        assert await looks(scene) == [one]
+
+
+async def test_what_was_hinted_to_a_process_that_is_gone_is_looked_at_anew(scene: Scene) -> None:
+    first, behind = await scene.delivery("a"), await scene.delivery("a", at=1)
+    later = await scene.delivery()
+    await scene.finish(await scene.claimed(later), retry(scene.now + timedelta(seconds=300)))
+    processed = (await scene.accept(routed(scene.now), policy_off=True)).delivery_ids[0]
+    for _ in range(4):
+        scene.later(20)
+        await looks(scene)
+    assert await looks(scene) == []
+    assert await scene.store.forget_hints(scene.now) == 1
+    assert await looks(scene) == [first], f"{behind} is behind it, {later} not due, {processed} its receiver's"
+    scene.later(5)
+    assert first in await looks(scene)
 
 
 async def test_an_owner_nobody_knows_is_dead(scene: Scene) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.chaos.month import DAY_S, HOUR_S, stand_for_a_month
@@ -20,13 +21,15 @@ EXPECTED = {
 
 
 async def clock_steps(stage: Stage) -> Found:
-    """The process's clock jumps an hour ahead, back, an hour behind and right again while calls are retried."""
+    """The process's clock jumps an hour ahead, back, an hour behind and right again while calls are retried; and the events'
+    own times are of the past, of the future, or absent."""
     file = stage.folder / "clock"
     _set(file, "0")
     await stage.target.behave(target={"share_503": 0.3})
     await stage.system.start_mortal("never", clocks=[file])
     steps, each_s = ("3600", "0", "-3600", "0"), stage.size(6, 2)
-    load = asyncio.create_task(stage.sender.send(stage.events(stage.size(3000, 600)), per_s=100))
+    events = [replace(event, event_time=_some_time(stage)) for event in stage.events(stage.size(3000, 600))]
+    load = asyncio.create_task(stage.sender.send(events, per_s=100))
     faults = []
     for step in steps:
         await asyncio.sleep(each_s)
@@ -55,6 +58,12 @@ async def skewed_processes(stage: Stage) -> Found:
     found.notes.append(f"at most {max(asked.values())} requests for one event")
     found.must(max(asked.values()) < 30, f"a storm: {max(asked.values())} requests for one event")
     return found
+
+
+def _some_time(stage: Stage) -> str:
+    """Now, years ago, years ahead, or none."""
+    now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+    return stage.chance.choice((now, "2016-02-29 23:59:59", "2036-01-01 00:00:00", ""))
 
 
 def _set(file: Path, seconds: str) -> None:
@@ -93,7 +102,7 @@ SCENARIOS = (
     ),
     Scenario(
         id="T15a",
-        does="The clock steps an hour ahead, back, an hour behind and right again under load",
+        does="The clock steps an hour ahead, back, an hour behind and right again under load; event times of any year, or none",
         run=clock_steps,
     ),
     Scenario(

@@ -96,9 +96,15 @@ async def configuration_swapped(stage: Stage) -> Found:
     stop.set()
     await load
     found = await stage.verdict(Attack())
-    hashes = stage.rows().configurations
+    configurations, version_of = stage.rows().configurations, stage.target.effects().version_of
+    hashes = {one for of_event in configurations.values() for one in of_event}
+    told = {(one, version_of[id_]) for id_, of_event in configurations.items() for one in of_event}
     found.notes.append(f"{swaps} swaps, each taken within {slowest_s:.1f} s; {len(hashes)} configurations recorded")
     found.must(not broken_seen, f"{broken_seen} events were delivered by a file that is refused")
+    found.must(
+        all(len(of_event) == 1 for of_event in configurations.values()), "an event was tried by two configurations"
+    )
+    found.must(len(told) == len(hashes), "what the target was told is not of the configuration that its attempt names")
     found.must(len(hashes) <= swaps + 1, f"{len(hashes)} configurations are recorded, there were {swaps + 1}")
     return found
 

@@ -11,8 +11,9 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from benchmarks.chaos.project import connector
+from benchmarks.chaos.project import NSPS, connector
 from benchmarks.chaos.scenario import NotHere, Scenario
+from benchmarks.chaos.scenarios.kills import killed
 from benchmarks.chaos.stage import Stage, until
 from benchmarks.chaos.verdict import Attack, Found
 
@@ -96,20 +97,21 @@ async def store_locked(stage: Stage) -> Found:
 
 
 async def asked_to_stop(stage: Stage) -> Found:
-    """SIGTERM while 100 slow calls are under way; those that end within the grace are finished, none is repeated."""
-    system, count = stage.system, stage.size(100, 60)
+    """SIGTERM while 100 slow calls are under way and more wait: those under way are finished, none is repeated."""
+    system, calls = stage.system, 100
     slow_s = stage.size(3, 2)
     await stage.target.behave(target={"delay_s": slow_s})
     await system.start()
-    await stage.sender.send(stage.events(count, accounts=100_000, pipeline="free"), in_flight=32)
-    await until(lambda: stage.target.lines() >= min(count, 32), "the calls did not begin")
+    await stage.sender.send(stage.events(calls + stage.size(200, 50), accounts=100_000, pipeline="free"), in_flight=32)
+    await until(lambda: stage.target.lines() >= calls, "the calls did not begin")
     begun = time.monotonic()
     codes = await system.stop()
-    took_s = time.monotonic() - begun
+    took_s, finished = time.monotonic() - begun, stage.target.lines()
     await stage.target.behave()
     await system.start()
-    found = await stage.verdict(Attack(faults=[], kills=0))
-    found.notes.append(f"stopped within {took_s:.1f} s, calls of {slow_s} s")
+    fault = time.time()
+    found = await stage.verdict(Attack(faults=[fault], recovers="waiting", within_s=15))
+    found.notes.append(f"{finished} calls of {slow_s} s finished, stopped within {took_s:.1f} s")
     found.must(all(code == 0 for code in codes), f"exit codes {codes}")
     found.must(took_s < slow_s + 15, f"it took {took_s:.1f} s to stop")
     return found
@@ -142,16 +144,16 @@ async def frozen_and_woken(stage: Stage) -> Found:
     await stage.target.behave(target={"delay_s": 1.0})
     await system.start()
     load = asyncio.create_task(stage.sender.send(stage.events(stage.size(1200, 400)), per_s=20))
-    faults = []
+    faults: dict[int, float] = {}
     for _ in range(rounds):
         await asyncio.sleep(4)
-        frozen = stage.chance.choice(system.pids("worker"))
+        frozen = stage.chance.choice([pid for pid in system.pids("worker") if pid not in faults])
         os.kill(frozen, signal.SIGSTOP)
-        faults.append(time.time())
+        faults[frozen] = time.time()
         await asyncio.sleep(20)
         os.kill(frozen, signal.SIGCONT)
     await load
-    return await stage.verdict(Attack(kills=rounds, faults=faults, allowed=rounds * system.in_flight))
+    return await stage.verdict(killed(list(faults.values()), rounds * system.in_flight, faults))
 
 
 SCENARIOS = (
@@ -180,7 +182,12 @@ SCENARIOS = (
         run=store_locked,
         on=("embedded",),
     ),
-    Scenario(id="T08a", does="SIGTERM while 100 slow calls are under way", run=asked_to_stop),
+    Scenario(
+        id="T08a",
+        does="SIGTERM while 100 slow calls or more are under way and others wait: finished, and the rest sent after the start",
+        run=asked_to_stop,
+        files={"nsps.yaml": NSPS.replace("{total: 64, per_pipeline: 32}", "{total: 100, per_pipeline: 100}")},
+    ),
     Scenario(
         id="T08b",
         does="SIGTERM while calls hang for longer than the grace: given back, and sent at once after the next start",
