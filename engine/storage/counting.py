@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
-from engine.storage.dialect import DIALECTS, shard_of, upsert
-from engine.storage.prepared import Prepared
+from engine.storage.bulk import Conflict, Rows
+from engine.storage.dialect import shard_of
 from engine.storage.tables import counters
 
 HOUR_US = 3_600 * 1_000_000
@@ -22,14 +23,17 @@ def hour_of(at_us: int) -> int:
     return at_us // HOUR_US
 
 
-def _adding(dialect: str) -> Prepared:
-    insert = upsert(dialect, counters)
+def _added(insert: Any) -> Any:
     key = [counters.c.hour, counters.c.pipeline, counters.c.outcome, counters.c.shard]
-    added = counters.c.count + insert.excluded.count
-    return Prepared(insert.on_conflict_do_update(index_elements=key, set_={"count": added}), counters.c.keys())
+    return insert.on_conflict_do_update(index_elements=key, set_={"count": counters.c.count + insert.excluded.count})
 
 
-_ADD = {dialect: _adding(dialect) for dialect in DIALECTS}
+_ADD = Rows(
+    counters,
+    Conflict(
+        _added, "ON CONFLICT (hour, pipeline, outcome, shard) DO UPDATE SET count = counters.count + excluded.count"
+    ),
+)
 
 
 def count(connection: Connection, counts: Counts) -> None:
@@ -43,7 +47,7 @@ def _add(connection: Connection, counts: Counts, shard: int) -> None:
         for (hour, pipeline, outcome), number in sorted(counts.items())
         if number
     ]
-    _ADD[connection.dialect.name].run_many(connection, rows)
+    _ADD.run_many(connection, rows)
 
 
 def totals(connection: Connection, since_hour: int = 0) -> dict[tuple[str, str], int]:

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Text, bindparam, false, insert, select, update
+from sqlalchemy import BigInteger, Connection, Text, bindparam, false, select, update
 
 from engine.errors import ClaimLost, NspsError
-from engine.storage.bulk import ShortRows
+from engine.storage.bulk import LEFT_OUT, Rows
 from engine.storage.claiming import MAY_START
 from engine.storage.dialect import among, listed
 from engine.storage.encoding import ending_json, merged, storable
@@ -55,12 +55,9 @@ NEXT = Prepared(
         MAY_START,
     )
 )
-ATTEMPT = Prepared(
-    insert(attempts),
-    ["delivery_id", "fence", "number", "started_at", "ended_at", "ending", "reason", "config_hash", "trace"],
-)
-REPLY = Prepared(insert(replies), ["delivery_id", "fence", "at", "body"])
-SEARCHED = ShortRows(search_keys)
+ATTEMPT = Rows(attempts)
+REPLY = Rows(replies)
+SEARCHED = Rows(search_keys, LEFT_OUT)
 
 
 def finish_group(connection: Connection, finished: Sequence[Finished]) -> Sequence[tuple[int, ...] | NspsError]:

@@ -14,7 +14,7 @@ from engine.chance import twelve_bytes
 from engine.errors import NspsError
 from engine.event import Event
 from engine.storage.area import Area
-from engine.storage.bulk import ShortRows
+from engine.storage.bulk import LEFT_OUT, Rows
 from engine.storage.counting import Counts, count, hour_of
 from engine.storage.encoding import storable
 from engine.storage.instants import micros
@@ -22,7 +22,6 @@ from engine.storage.keys import Keys, keys_of, reserve
 from engine.storage.moving import Moved, move
 from engine.storage.numbers import day_of, new_numbers
 from engine.storage.partitions import ready_for
-from engine.storage.prepared import inserting
 from engine.storage.protocol import Accepted, Arrival, Standing
 from engine.storage.rows import FIRST_LOOK_US, delivery_row, event_row, parts
 from engine.storage.standing import reopen, standing_of
@@ -30,9 +29,9 @@ from engine.storage.tables import FAILED, deliveries, events, history, search_ke
 
 SEARCHED = ("i_event", "i_account", "i_customer", "number")
 
-_NEW_EVENTS = inserting(events)
-_NEW_SEARCH_KEYS = ShortRows(search_keys)
-_NEW_DELIVERIES = inserting(deliveries)
+_NEW_EVENTS = Rows(events)
+_NEW_SEARCH_KEYS = Rows(search_keys, LEFT_OUT)
+_NEW_DELIVERIES = Rows(deliveries)
 _REPEATED = (
     update(events).where(events.c.seq == bindparam("of_seq")).values(repeats=events.c.repeats + bindparam("more"))
 )

@@ -13,14 +13,14 @@ from hashlib import blake2b
 
 from sqlalchemy import BigInteger, Connection, bindparam, select, update
 
-from engine.storage.bulk import ShortRows
+from engine.storage.bulk import LEFT_OUT, Rows
 from engine.storage.dialect import among, listed
 from engine.storage.numbers import bounds
 from engine.storage.prepared import Prepared
 from engine.storage.protocol import Arrival
 from engine.storage.tables import event_keys, events
 
-_RESERVE = ShortRows(event_keys)
+_RESERVE = Rows(event_keys, LEFT_OUT)
 _OWNERS = Prepared(select(event_keys.c.key, event_keys.c.event_seq).where(among(event_keys.c.key, "keys")))
 _IDS = Prepared(
     select(events.c.seq, events.c.id).where(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Table, insert
+from sqlalchemy import Connection, CursorResult, TextClause
 from sqlalchemy.sql.expression import CompoundSelect, Select, UpdateBase
 
 Row = Mapping[str, Any]
@@ -20,7 +20,9 @@ class Prepared:
     """
 
     def __init__(
-        self, statement: Select[Any] | CompoundSelect[Any] | UpdateBase, columns: Sequence[str] | None = None
+        self,
+        statement: Select[Any] | CompoundSelect[Any] | UpdateBase | TextClause,
+        columns: Sequence[str] | None = None,
     ) -> None:
         self.statement = statement
         self._columns = columns
@@ -60,8 +62,3 @@ def _compile(statement: Any, dialect: Any, columns: Sequence[str] | None) -> _Co
     if fixed:
         return str(compiled), lambda row: (pick({**fixed, **row}),) if single else pick({**fixed, **row})
     return str(compiled), lambda row: (pick(row),) if single else pick(row)
-
-
-def inserting(table: Table) -> Prepared:
-    """An INSERT of whole rows: every column is given."""
-    return Prepared(insert(table), [column.name for column in table.c])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from engine.storage.dialect import among, listed
 from engine.storage.instants import micros
 from engine.storage.moving import Moved, move
 from engine.storage.owners import living, owner_alive
+from engine.storage.prepared import Prepared
 from engine.storage.protocol import Look
 from engine.storage.rows import FIRST_LOOK_US, LONGEST_LOOK_US, RUNNING_AGAIN_US
 from engine.storage.tables import RUNNING, WAITING, attempts, deliveries
@@ -48,9 +50,9 @@ _rows = select(
 COME = _rows.where(d.id.in_(_come))
 COME_PROCESSED = _rows.where(d.id.in_(_come.where(d.policy_off)))
 COME_BESIDES = _rows.where(d.id.in_(_come.where((d.state == RUNNING) | ~among(d.pipeline, "besides"))))
-LOOKED = (
+LOOKED = Prepared(
     update(deliveries)
-    .where(d.id == bindparam("of_id", type_=BigInteger()))
+    .where(among(d.id, "ids"))
     .values(look_at=bindparam("next_look", type_=BigInteger()), look_step=bindparam("step", type_=BigInteger()))
 )
 
@@ -161,9 +163,7 @@ def look(connection: Connection, now: datetime, limit: int, come: Select[Any], v
         ]
         taken = {one.delivery_id for one in wanted[: limit - len(found)]}
         left = {one.delivery_id for one in wanted} - taken
-        moved = [_moved(row, micros(now)) for row in rows if row.id not in left]
-        if moved:
-            connection.execute(LOOKED, moved)
+        _look_later(connection, [row for row in rows if row.id not in left], micros(now))
         found += [one for one in wanted if one.delivery_id in taken]
         if len(found) >= limit or len(rows) < batch or left:
             break
@@ -184,15 +184,25 @@ def _look(row: Any, alive: set[str]) -> Look:
     )
 
 
-def _moved(row: Any, now_us: int) -> dict[str, int]:
-    """When to look next. A running row as often as hearts beat, so that a death is not noticed a whole look late; a waiting
-    one ever less often; a suspect soon, for no message tells of it: only the process that looked knows of it, which it may
-    kill."""
+def _look_later(connection: Connection, rows: Sequence[Any], now_us: int) -> None:
+    """Moves the looks of these rows, all that are looked at alike in one statement."""
+    alike: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    for row in rows:
+        alike[_next_look(row, now_us)].append(row.id)
+    for (next_look, step), ids in sorted(alike.items()):
+        LOOKED.run(connection, {"ids": listed(ids), "next_look": next_look, "step": step})
+
+
+def _next_look(row: Any, now_us: int) -> tuple[int, int]:
+    """When to look next, and the step after that. A running row as often as hearts beat, so that a death is not noticed a
+    whole look late; a waiting one ever less often; a suspect soon, for no message tells of it: only the process that looked
+    knows of it, which it may kill.
+    """
     if row.state == "running":
-        return {"of_id": row.id, "next_look": now_us + RUNNING_AGAIN_US, "step": FIRST_LOOK_US}
+        return now_us + RUNNING_AGAIN_US, FIRST_LOOK_US
     if row.suspect:
-        return {"of_id": row.id, "next_look": now_us + FIRST_LOOK_US, "step": FIRST_LOOK_US}
-    return {"of_id": row.id, "next_look": now_us + row.look_step, "step": min(2 * row.look_step, LONGEST_LOOK_US)}
+        return now_us + FIRST_LOOK_US, FIRST_LOOK_US
+    return now_us + row.look_step, min(2 * row.look_step, LONGEST_LOOK_US)
 
 
 AGAIN = (
