@@ -315,6 +315,39 @@ async def test_after_the_machines_clock_was_set_nobody_is_taken_for_dead(tmp_pat
     await store.close()
 
 
+async def test_after_the_store_was_away_nobody_is_taken_for_dead_before_all_had_time_to_beat(tmp_path: Path) -> None:
+    machine = Machine()
+    store = await Store.open("sqlite://", project=tmp_path, clock=machine.clock())
+    catalog = catalog_in(tmp_path)
+    one, other = World(catalog, store, machine.clock(), "one"), World(catalog, store, machine.clock(), "other")
+
+    def pass_s(seconds: float) -> None:
+        machine.pass_s(seconds)
+        one.seconds += seconds
+        other.seconds += seconds
+
+    for world in (one, other):
+        await world.heartbeat.beat()
+    delivery = await other.arrive()
+    assert await store.claim([delivery], other.heartbeat.owner.id, ["main"], other.clock.now())
+    pass_s(30)
+    await one.sweep.look()
+    assert one.suspects == [], "the other could not beat either"
+    await other.heartbeat.beat()
+    pass_s(5)
+    await one.heartbeat.beat()
+    await one.sweep.look()
+    assert one.suspects == []
+    for _ in range(4):
+        pass_s(3)
+        await one.heartbeat.beat()
+        await one.sweep.look()
+    assert set(one.suspects) == {delivery}, "it beat once more and then no more"
+    for world in (one, other):
+        await world.exchange.close()
+    await store.close()
+
+
 async def test_a_clock_that_was_ahead_for_a_while_delays_nothing_once_it_is_right(tmp_path: Path) -> None:
     machine = Machine()
     store = await Store.open("sqlite://", project=tmp_path, clock=machine.clock())

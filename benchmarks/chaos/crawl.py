@@ -36,7 +36,7 @@ class Crawl:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
-            with suppress(OSError):
+            with suppress(OSError, asyncio.CancelledError):  # cancelled when the scenario ends
                 await (self._drip(reader, writer) if self._slow else self._through(reader, writer))
         finally:
             self._writers.discard(writer)

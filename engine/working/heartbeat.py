@@ -35,7 +35,7 @@ class Heartbeat:
         self._clock = clock
         self._monotonic = monotonic
         self._beaten_at: float | None = None
-        self._set_at: float | None = None
+        self._uneven_at: float | None = None
         self._beating = asyncio.Lock()
         self.gaps = 0
 
@@ -70,6 +70,7 @@ class Heartbeat:
         gap_s = 0.0 if self._beaten_at is None else asked - self._beaten_at
         if gap_s >= SURE_FOR_S:
             self.gaps += 1
+            self._uneven_at = asked  # the store was away for the others, too: they may be silent for that alone
             log.warning("beats were missed; what was held before is given up", gap_s=round(gap_s, 1))
         if isinstance(self._clock, SystemClock):
             await self._agree(store_now - asked_at, asked)
@@ -80,7 +81,7 @@ class Heartbeat:
         if isinstance(self._clock, SystemClock):
             self._clock.offset += difference
         if self._beaten_at is not None and abs(difference.total_seconds()) > STEP_S:
-            self._set_at = asked
+            self._uneven_at = asked
             log.warning(
                 "the store's clock was set; nobody is taken for dead for a while", by_s=difference.total_seconds()
             )
@@ -88,9 +89,10 @@ class Heartbeat:
                 await self._store.set_back(self._clock.now())
 
     async def steady(self) -> bool:
-        """Whether the ages of heartbeats mean something: the store's clock was not set just now. Raises StoreUnavailable."""
+        """Whether the ages of heartbeats mean something: the store's clock was not set just now, nor was the store away.
+        Raises StoreUnavailable."""
         await self.beat()
-        return self._set_at is None or self._monotonic() - self._set_at >= STEADY_AFTER_S
+        return self._uneven_at is None or self._monotonic() - self._uneven_at >= STEADY_AFTER_S
 
     async def run(self) -> None:
         """Beats every 3 s until cancelled."""
