@@ -24,7 +24,7 @@ from engine.transports.http_faults import fault_of
 from engine.transports.http_message import body_of, describe, headers_of, url_of
 
 _READ_AHEAD_BYTES = 0  # the head is seen as soon as it is there, and survives a body that breaks
-_KEPT_OF_TOO_LARGE = 4096  # enough for a person to see what it is
+_KEPT_OF_BROKEN = 4096  # enough for a person to see what it is; all of a large one, masked and kept, would cost 0.1 s
 
 
 class HttpTransport:
@@ -48,6 +48,8 @@ class HttpTransport:
         """The reply, whole, within `deadline_s` in total; a fault is a Reply too. Raises OursFailed for a bad request."""
         asked_at, begun_s = self._clock.now(), time.perf_counter()
         seen = await self._ask(request, deadline_s)
+        if seen.fault is not None:
+            del seen.content[_KEPT_OF_BROKEN:]
         reading = read(bytes(seen.content), reads, seen.headers.get("content-type", ""))
         fault, detail = seen.fault, seen.detail
         if fault is None and reading.problem:
@@ -105,7 +107,6 @@ class HttpTransport:
             else:
                 return
         seen.fault, seen.detail = "unreadable", f"the body is larger than {limit} bytes (max_reply); read no further"
-        del seen.content[_KEPT_OF_TOO_LARGE:]
 
     async def close(self) -> None:
         """Closes idle connections; calls under way end as `lost`."""
