@@ -57,6 +57,7 @@ EVENT_TYPES = {
     "free": "Account/Updated",
     "newest": "Customer/Updated",
     "side": "Product/Updated",
+    "crawl": "Invoice/Updated",  # of one scenario
 }
 
 

@@ -13,7 +13,7 @@ from engine.connector import Connector, ReplyKind
 from engine.errors import OursFailed
 from engine.reading import read
 from engine.request import HttpRequest, Reply
-from engine.transports.http_answer import Answer, unpack
+from engine.transports.http_answer import KEPT_OF_BROKEN, Answer, unpack
 from engine.transports.http_connect import connect
 from engine.transports.http_connection import HttpConnection
 from engine.transports.http_faults import NotConnected
@@ -54,6 +54,10 @@ class HttpTransport:
         asked_at, begun_s = self._clock.now(), time.perf_counter()
         answer = await self._answer(request, sent["url"], deadline_s)
         headers, fault, detail = answer.headers, answer.fault, answer.detail
+        if (
+            fault is not None
+        ):  # enough for a person to see what it is; all of it, masked and kept, would hold everybody up
+            answer.content = answer.content[:KEPT_OF_BROKEN]
         reading = read(answer.content, reads, headers.get("content-type", ""))
         if fault is None and reading.problem:
             fault, detail = "unreadable", reading.problem

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from engine.request import Fault
 
-KEPT_OF_TOO_LARGE = 4096  # enough for a person to see what it is
+KEPT_OF_BROKEN = 4096  # enough for a person to see what it is
 
 _GZIP, _ZLIB, _RAW = 31, 15, -15  # what zlib calls its formats
 _GZIP_BEGINS = b"\x1f\x8b"  # RFC 1952 §2.3.1
@@ -65,7 +65,7 @@ def unpack(answer: Answer, limit: int, where: str) -> None:
     answer.headers.pop("content-encoding")
     answer.headers.pop("content-length", None)
     if len(content) > limit:
-        answer.content = content[:KEPT_OF_TOO_LARGE]
+        answer.content = content[:KEPT_OF_BROKEN]
         _unreadable(answer, too_large(limit))
     elif problem:
         _unreadable(answer, f"the answer of {where} cannot be unpacked: {problem}")

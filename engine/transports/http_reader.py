@@ -7,7 +7,7 @@ from typing import Literal
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from engine.request import Fault
-from engine.transports.http_answer import KEPT_OF_TOO_LARGE, Answer, headers_from, too_large
+from engine.transports.http_answer import KEPT_OF_BROKEN, Answer, headers_from, too_large
 from engine.transports.http_faults import why_lost
 
 MOST_HEAD_BYTES = 64 * 1024
@@ -144,7 +144,7 @@ class AnswerReader:
 
     def _over(self) -> None:
         self._fault, self._detail = "unreadable", too_large(self._limit)
-        self._pieces = [b"".join(self._pieces)[:KEPT_OF_TOO_LARGE]]
+        self._pieces = [b"".join(self._pieces)[:KEPT_OF_BROKEN]]
 
     def on_message_complete(self) -> None:
         """The answer is whole, or an interim one that goes before it (RFC 9110 §15.2)."""

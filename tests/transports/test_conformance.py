@@ -256,6 +256,16 @@ async def test_an_answer_cut_short_or_no_http_at_all_is_lost(servers, reach, ans
     assert reply.body is None
 
 
+async def test_of_a_large_body_that_breaks_only_the_beginning_is_kept(servers, reach):
+    async def handle(conversation: Any) -> None:
+        await conversation.request()
+        await conversation.say(b"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + b"z" * 1_000_000)
+
+    reply = await ask(reach((await servers.start(handle)).port))
+    assert (reply.status, reply.error) == (200, "lost")
+    assert reply.text == "z" * 4096, "all of it would be parsed, masked and stored, while everybody waits"
+
+
 async def test_what_was_there_before_the_break_is_kept(servers, reach):
     async def handle(conversation: Any) -> None:
         await conversation.request()

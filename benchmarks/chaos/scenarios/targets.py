@@ -9,14 +9,15 @@ from email.utils import format_datetime
 
 from benchmarks.chaos.crawl import Crawl
 from benchmarks.chaos.espf import Event
-from benchmarks.chaos.project import connector
+from benchmarks.chaos.project import connector, pipeline
 from benchmarks.chaos.scenario import Scenario
 from benchmarks.chaos.stage import Stage, percentile, until
 from benchmarks.chaos.system import processes_of
 from benchmarks.chaos.verdict import Attack, Found
 from benchmarks.process import rss_mib_of
 
-IMPATIENT = connector("side").replace("timeout: 5s", "timeout: 2s").replace("${TARGET_URL}", "${SIDE_URL}")
+IMPATIENT = connector("side").replace("timeout: 5s", "timeout: 2s")
+CRAWLING = connector("crawl").replace("timeout: 5s", "timeout: 2s").replace("${TARGET_URL}", "${CRAWL_URL}")
 OPEN_FOR_S = 2
 BREAKER = connector(more=f"breaker: {{failures: 5, within: 30s, open_for: {OPEN_FOR_S}s}}\n")
 MODES = ("crawl", "drip", "hang", "huge", "gzip_bomb")
@@ -26,7 +27,7 @@ async def misbehaving_target(stage: Stage) -> Found:
     """One external system answers with a head or a body of a byte a second, never, with 1 GB, with a bomb; another one's
     events must not notice."""
     crawl = Crawl(stage.target.port)
-    stage.system.environ["SIDE_URL"] = await crawl.start()
+    stage.system.environ["CRAWL_URL"] = await crawl.start()
     try:
         return await _misbehaved(stage, crawl)
     finally:
@@ -41,7 +42,8 @@ async def _misbehaved(stage: Stage, crawl: Crawl) -> Found:
     for mode in MODES:
         crawl.slow(mode == "crawl")
         await stage.target.behave(side={} if mode == "crawl" else {"mode": mode})
-        await stage.sender.send(stage.events(bad, accounts=100_000, pipeline="side"))
+        at = "crawl" if mode == "crawl" else "side"
+        await stage.sender.send(stage.events(bad, accounts=100_000, pipeline=at))
         waited = await _side_by_side(stage, count)
         grown = max(rss_mib_of(pid) for pid in processes_of(stage.system))
         found.notes.append(f"{mode}: the others' p99 {waited:.0f} ms, {grown:.0f} MiB")
@@ -153,7 +155,11 @@ SCENARIOS = (
         id="T16",
         does="A target drips its head, its body, hangs, sends 1 GB, sends a gzip bomb: another target's events do not notice",
         run=misbehaving_target,
-        files={"connectors/side.yaml": IMPATIENT},
+        files={
+            "connectors/side.yaml": IMPATIENT,
+            "connectors/crawl.yaml": CRAWLING,
+            "pipelines/crawl.yaml": pipeline("crawl", at="crawl"),
+        },
     ),
     Scenario(
         id="T17a",
