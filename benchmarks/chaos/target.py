@@ -155,6 +155,7 @@ MODES = {"hang": hang, "drip": drip, "huge": huge, "gzip_bomb": gzip_bomb}
 def main() -> None:
     port, log, seed = sys.argv[1:]
     app: Any = Target(log, int(seed))
+    packed_zeros()  # now: packed at the first bomb, it would hold up everybody's answers for as long
     uvicorn.run(
         app, host="127.0.0.1", port=int(port), log_level="error", access_log=False, lifespan="off", loop="uvloop",
         backlog=2048, interface="asgi3",

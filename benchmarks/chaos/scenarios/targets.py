@@ -11,12 +11,12 @@ from benchmarks.chaos.crawl import Crawl
 from benchmarks.chaos.espf import Event
 from benchmarks.chaos.project import connector, pipeline
 from benchmarks.chaos.scenario import Scenario
-from benchmarks.chaos.stage import Stage, percentile, until
+from benchmarks.chaos.stage import Stage, Target, percentile, until
 from benchmarks.chaos.system import processes_of
 from benchmarks.chaos.verdict import Attack, Found
 from benchmarks.process import rss_mib_of
 
-IMPATIENT = connector("side").replace("timeout: 5s", "timeout: 2s")
+IMPATIENT = connector("side").replace("timeout: 5s", "timeout: 2s").replace("${TARGET_URL}", "${SIDE_URL}")
 CRAWLING = connector("crawl").replace("timeout: 5s", "timeout: 2s").replace("${TARGET_URL}", "${CRAWL_URL}")
 OPEN_FOR_S = 2
 BREAKER = connector(more=f"breaker: {{failures: 5, within: 30s, open_for: {OPEN_FOR_S}s}}\n")
@@ -26,22 +26,26 @@ MODES = ("crawl", "drip", "hang", "huge", "gzip_bomb")
 async def misbehaving_target(stage: Stage) -> Found:
     """One external system answers with a head or a body of a byte a second, never, with 1 GB, with a bomb; another one's
     events must not notice."""
-    crawl = Crawl(stage.target.port)
-    stage.system.environ["CRAWL_URL"] = await crawl.start()
+    # A process of its own, which writes into the same log: what it pours must not hold up the other system's own answers.
+    side = Target(stage.folder, 0)
+    crawl = Crawl(side.port)
+    stage.system.environ |= {"CRAWL_URL": await crawl.start(), "SIDE_URL": side.url}
     try:
-        return await _misbehaved(stage, crawl)
+        await side.ready()
+        return await _misbehaved(stage, side, crawl)
     finally:
         crawl.stop()
+        side.running.abort()
 
 
-async def _misbehaved(stage: Stage, crawl: Crawl) -> Found:
+async def _misbehaved(stage: Stage, side: Target, crawl: Crawl) -> Found:
     await stage.system.start()
     count, bad = stage.size(1000, 150), stage.size(20, 5)
     quiet = await _side_by_side(stage, count)
     found = Found()
     for mode in MODES:
         crawl.slow(mode == "crawl")
-        await stage.target.behave(side={} if mode == "crawl" else {"mode": mode})
+        await side.behave(side={} if mode == "crawl" else {"mode": mode})
         at = "crawl" if mode == "crawl" else "side"
         await stage.sender.send(stage.events(bad, accounts=100_000, pipeline=at))
         waited = await _side_by_side(stage, count)
@@ -50,7 +54,7 @@ async def _misbehaved(stage: Stage, crawl: Crawl) -> Found:
         found.must(waited < 2 * quiet + 500, f"{mode}: the others waited {waited:.0f} ms, {quiet:.0f} ms before")
         found.must(grown < 250, f"{mode}: {grown:.0f} MiB")
     fault = time.time()
-    await stage.target.behave()
+    await side.behave()
     # A call that hung may have been taken, and the target that hangs says it was not: no duplicates are explained.
     judged = await stage.verdict(Attack(faults=[fault]))
     judged.notes = [f"p99 {quiet:.0f} ms before", *found.notes]
