@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Connection, Integer, Table, Text, bindparam, text
+from sqlalchemy import BigInteger, Connection, Integer, Select, Table, Text, bindparam, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -68,6 +68,30 @@ def _postgresql_one_of(element: Any, compiler: Any, **more: Any) -> str:
     column, items = element.clauses
     listed = f"jsonb_array_elements_text(CAST({compiler.process(items, **more)} AS JSONB)) AS item(value)"
     return f"{compiler.process(column, **more)} = ANY(ARRAY(SELECT {_cast('value', column, 'BIGINT')} FROM {listed}))"
+
+
+class chosen_by(FunctionElement[bool]):
+    """`chosen_by(column, ids)`: one of those that `ids` selects, which is asked once and first."""
+
+    inherit_cache = True
+
+
+@compiles(chosen_by, "sqlite")
+def _sqlite_chosen_by(element: Any, compiler: Any, **more: Any) -> str:
+    column, ids = element.clauses
+    return f"{compiler.process(column, **more)} IN {compiler.process(ids, **more)}"
+
+
+@compiles(chosen_by, "postgresql")
+def _postgresql_chosen_by(element: Any, compiler: Any, **more: Any) -> str:
+    # An array again: as a join it may be asked for every row there is, a backlog of thousands for each claim.
+    column, ids = element.clauses
+    return f"{compiler.process(column, **more)} = ANY(ARRAY{compiler.process(ids, **more)})"
+
+
+def chosen(column: ColumnElement[Any], ids: Select[Any]) -> ColumnElement[bool]:
+    """`column` is one of those that `ids` selects."""
+    return chosen_by(column, ids.scalar_subquery())
 
 
 def _cast(value: str, column: ColumnElement[Any], integer: str) -> str:

@@ -168,4 +168,11 @@ def _session(schema: str, settings: Mapping[str, str]) -> sql.Composed:
             " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
         )
     )
+    # Traces are packed where they are stored: by lz4 where the server has it, for its own way takes longer.
+    told.append(
+        sql.SQL(
+            "SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings"
+            " WHERE name = 'default_toast_compression' AND 'lz4' = ANY(enumvals)"
+        )
+    )
     return sql.SQL("; ").join(told)

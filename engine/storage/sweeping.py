@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Connection, Select, Text, bindparam, case, fu
 from engine.delivery import State
 from engine.storage.area import Area
 from engine.storage.claiming import MAY_START
-from engine.storage.dialect import among, listed
+from engine.storage.dialect import among, chosen, listed
 from engine.storage.instants import micros
 from engine.storage.moving import Moved, move
 from engine.storage.owners import living, owner_alive
@@ -47,9 +47,9 @@ _rows = select(
     d.look_step,
     MAY_START.label("free"),
 )
-COME = _rows.where(d.id.in_(_come))
-COME_PROCESSED = _rows.where(d.id.in_(_come.where(d.policy_off)))
-COME_BESIDES = _rows.where(d.id.in_(_come.where((d.state == RUNNING) | ~among(d.pipeline, "besides"))))
+COME = _rows.where(chosen(d.id, _come))
+COME_PROCESSED = _rows.where(chosen(d.id, _come.where(d.policy_off)))
+COME_BESIDES = _rows.where(chosen(d.id, _come.where((d.state == RUNNING) | ~among(d.pipeline, "besides"))))
 LOOKED = Prepared(
     update(deliveries)
     .where(among(d.id, "ids"))
@@ -73,7 +73,7 @@ _hinted = (
 )
 FORGOTTEN = (
     update(deliveries)
-    .where(d.id.in_(_hinted))
+    .where(chosen(d.id, _hinted))
     .values(look_at=bindparam("at", type_=BigInteger()), look_step=FIRST_LOOK_US)
 )
 
@@ -88,7 +88,7 @@ _ahead = (
 _as_long_as_meant = bindparam("at", type_=BigInteger()) + d.due_at - _written_at
 BACK = (
     update(deliveries)
-    .where(d.id.in_(_ahead))
+    .where(chosen(d.id, _ahead))
     .values(
         due_at=_as_long_as_meant,
         look_at=_as_long_as_meant,
@@ -105,7 +105,7 @@ _unseen = (
     )
     .with_for_update(skip_locked=True)
 )
-SEEN = update(deliveries).where(d.id.in_(_unseen)).values(look_at=bindparam("at"), look_step=FIRST_LOOK_US)
+SEEN = update(deliveries).where(chosen(d.id, _unseen)).values(look_at=bindparam("at"), look_step=FIRST_LOOK_US)
 
 
 class SweepArea(Area):
