@@ -40,6 +40,9 @@ def _prepare(connection: Connection) -> None:
     """PostgreSQL: the instance's own schema exists, and of many processes that start at once one is here."""
     if connection.dialect.name != "postgresql":
         return
+    # Whoever makes or changes the schema may need long, and those who start meanwhile wait for it rather than fail.
+    connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     name = connection.exec_driver_sql("SHOW search_path").scalar_one()
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"schema {name}"})
     if connection.execute(text("SELECT current_schema()")).scalar() is None:

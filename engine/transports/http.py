@@ -98,7 +98,9 @@ class HttpTransport:
         except BaseException:
             connection.give_up(answering)
             raise
-        if "content-encoding" in answer.headers:  # rare, for nobody asks for it; a bomb takes 10 ms and more to see through
+        if (
+            "content-encoding" in answer.headers
+        ):  # rare, for nobody asks for it; a bomb takes 10 ms and more to see through
             await asyncio.to_thread(unpack, answer, limit, route.where)
         return answer
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select, text, update
 
 from engine.clock import SystemClock, VirtualClock
 from engine.errors import SchemaMismatch, StoreUnavailable, WrongUse
-from engine.storage import claiming
+from engine.storage import claiming, schema
 from engine.storage.claiming import Wanted, claim_group
 from engine.storage.postgresql import ServerConnections, schema_of
 from engine.storage.protocol import Arrival
@@ -399,3 +399,26 @@ def test_every_hot_statement_says_its_list_once(place: Place) -> None:
 
     told = str(claiming.CLAIM["postgresql"].statement.compile(dialect=postgresql.dialect()))
     assert "ANY(ARRAY(SELECT" in told and "SKIP LOCKED" in told
+
+
+async def test_a_process_that_starts_waits_for_one_that_changes_the_schema(place: Place) -> None:
+    store = await place.open(SystemClock())
+    try:
+        told = await store._write(limits_while_preparing)
+        assert told == ("1min", "0"), (
+            "the limits of every day would end a long migration, and the starts that wait for it"
+        )
+        assert await store._write(limits) == ("5s", "30s"), "only there"
+    finally:
+        await store.close()
+
+
+def limits_while_preparing(connection: Connection) -> tuple[str, str]:
+    schema.check(connection, "", SystemClock().now())
+    return limits(connection)
+
+
+def limits(connection: Connection) -> tuple[str, str]:
+    asked = ("lock_timeout", "statement_timeout")
+    lock, statement = (connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in asked)
+    return lock, statement
