@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from dataclasses import replace
 
 from benchmarks.chaos.project import STRICT, connector, pipeline
 from benchmarks.chaos.scenario import Scenario
@@ -53,7 +54,8 @@ async def pipeline_taken_away(stage: Stage) -> Found:
     file.unlink()
     await stage.target.behave()
     await stage.system.start()
-    await stage.sender.send(stage.events(count, accounts=100_000, pipeline="free"))
+    free = stage.events(count, accounts=100_000, pipeline="free")  # of other accounts: theirs go to the same target
+    await stage.sender.send([replace(one, account=one.account + 100_000) for one in free])
     await until(lambda: len(stage.target.effects().first_at) == count, "the other pipeline's events are stuck")
     before = stage.target.lines()
     await asyncio.sleep(stage.size(10, 2))
