@@ -32,6 +32,7 @@ from sqlalchemy.sql.expression import ColumnElement
 from engine.errors import NspsError
 from engine.event import Event
 from engine.storage.dialect import DIALECTS, among, chosen, listed
+from engine.storage.direct import savepoint
 from engine.storage.encoding import name_set, steps_done
 from engine.storage.instants import instant_or_none, micros
 from engine.storage.moving import Moved, move
@@ -199,7 +200,7 @@ def _try(connection: Connection, wanted: Wanted, ids: Sequence[int]) -> list[Any
         "alone": wanted.alone,
     }
     try:
-        with connection.begin_nested():
+        with savepoint(connection):
             return list(CLAIM[connection.dialect.name].rows(connection, values))
     except IntegrityError:
         return None

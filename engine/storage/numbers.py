@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Table, false, or_, text, true
@@ -18,8 +19,11 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from engine.storage.encoding import LARGEST
 from engine.storage.instants import EPOCH, instant
+from engine.storage.prepared import Prepared
 
 A_DAY = 10**10
+
+_GIVEN = Prepared(text("SELECT name, seq FROM sqlite_sequence"))
 
 
 def day_of(at_us: int) -> date:
@@ -49,22 +53,25 @@ def new_numbers(connection: Connection, wanted: Iterable[tuple[Table, int]], day
     if connection.dialect.name == "postgresql":
         return _from_sequences(connection, list(wanted), first_of(day))
     # The writer holds the file's write lock from BEGIN IMMEDIATE on; the rows themselves move the counter.
-    given: dict[str, int] = dict(connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence").all())
+    given: dict[str, int] = {row.name: row.seq for row in _GIVEN.rows(connection, {})}
     return [list(range((last := given.get(table.name, 0)) + 1, last + count + 1)) for table, count in wanted]
 
 
 def _from_sequences(connection: Connection, wanted: list[tuple[Table, int]], first: int) -> list[list[int]]:
-    asked = [
-        f"SELECT {index} AS which, nextval('{table.name}_{table.primary_key.columns.values()[0].name}_seq') AS number"
-        f" FROM generate_series(1, {count:d})"
-        for index, (table, count) in enumerate(wanted)
-        if count
-    ]
+    asked = _next_of(tuple(f"{table.name}_{table.primary_key.columns.values()[0].name}_seq" for table, _ in wanted))
     found: list[list[int]] = [[] for _ in wanted]
-    if asked:
-        for which, number in connection.execute(text(" UNION ALL ".join(asked))):
-            found[which].append(first + number)
+    for row in asked.rows(connection, {f"count_{index}": count for index, (_, count) in enumerate(wanted)}):
+        found[row.which].append(first + row.number)
     return [sorted(numbers) for numbers in found]
+
+
+@cache
+def _next_of(sequences: tuple[str, ...]) -> Prepared:
+    asked = [
+        f"SELECT {index} AS which, nextval('{name}') AS number FROM generate_series(1, CAST(:count_{index} AS BIGINT))"
+        for index, name in enumerate(sequences)
+    ]
+    return Prepared(text(" UNION ALL ".join(asked)))
 
 
 def bounds(connection: Connection, numbers: Iterable[int]) -> dict[str, int]:

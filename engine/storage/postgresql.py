@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ from sqlalchemy.pool import QueuePool
 
 from engine.errors import StoreUnavailable, WrongUse
 from engine.storage.committer import unavailable
+from engine.storage.direct import execute, give_up, lay_lines, settle
 
 T = TypeVar("T")
 WRITERS = 3
@@ -70,7 +72,7 @@ class ServerConnections:
     """One process's connections: some for groups and other writes, some for looking."""
 
     dialect = "postgresql"
-    groups = 2
+    groups = 1
 
     def __init__(self, url: str, instance: str) -> None:
         self.schema = schema_of(instance)
@@ -105,7 +107,7 @@ class ServerConnections:
         self._writing.dispose()
 
     def _pool(self, size: int, settings: Mapping[str, str]) -> Engine:
-        return create_engine(
+        engine = create_engine(
             "postgresql+psycopg://",
             creator=lambda: _connect(self._conninfo, _session(self.schema, {**SETTINGS, **settings})),
             poolclass=QueuePool,
@@ -113,29 +115,51 @@ class ServerConnections:
             max_overflow=0,
             pool_timeout=POOL_WAIT_S,
         )
+        lay_lines(engine, "BEGIN")
+        return engine
 
 
 def _transact(engine: Engine, job: Callable[[Connection], T]) -> T:
     for left in reversed(range(TRIES)):
-        time.sleep(PAUSE_S * (TRIES - 1 - left))  # whoever we were in the way of goes first
-        committing = False
+        if left < TRIES - 1:
+            time.sleep(PAUSE_S * (TRIES - 1 - left))  # whoever we were in the way of goes first
+        committing = Committing()
         try:
-            with engine.connect() as connection:
-                result = job(connection)
-                committing = True
-                connection.commit()
-                return result
+            return _in_transaction(engine, job, committing)
         except DBAPIError as error:
-            if not left or not _may_repeat(engine, error, committing):
+            if not left or not _may_repeat(engine, error, committing.began):
                 raise
     raise AssertionError("the last try returns or raises")
+
+
+@dataclass(slots=True)
+class Committing:
+    """Whether anybody has asked to commit."""
+
+    began: bool = False
+
+
+def _in_transaction(engine: Engine, job: Callable[[Connection], T], committing: Committing) -> T:
+    with engine.connect() as connection:
+        try:
+            connection.begin()
+            result = job(connection)
+            committing.began = True
+            execute(connection, "COMMIT")
+            settle(connection)
+        except BaseException:
+            give_up(connection)
+            raise
+        connection.commit()  # Core's own state; the driver has nothing left to commit
+        return result
 
 
 def _may_repeat(engine: Engine, error: DBAPIError, committing: bool) -> bool:
     """Whether it surely was not done: undone by the server, or cut off before anybody asked to commit."""
     state = getattr(error.orig, "sqlstate", None)
+    if state == READ_ONLY or error.connection_invalidated:
+        engine.dispose()  # the others that wait in the pool were made to the same server
     if state == READ_ONLY:
-        engine.dispose()
         return True
     return state in AGAIN or (error.connection_invalidated and not committing)
 
@@ -145,8 +169,7 @@ def _connect(conninfo: str, session: sql.Composed) -> psycopg.Connection[Any]:
     # One type for every integer, so that a statement is prepared once and not for each width of its values.
     connection.adapters.register_dumper(int, Int8Dumper)
     connection.autocommit = True
-    connection.execute(session)
-    connection.autocommit = False
+    connection.execute(session)  # and it stays so: BEGIN and COMMIT are sent along with what they enclose
     return connection
 
 

@@ -1,13 +1,16 @@
-"""Statements compiled once: on the hot path SQLAlchemy's work per execution and per row costs more than SQLite's."""
+"""Statements compiled once, and executed by the short way: what is done for every event."""
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, TextClause
+from sqlalchemy import Connection, TextClause
 from sqlalchemy.sql.expression import CompoundSelect, Select, UpdateBase
+
+from engine.storage.direct import execute, execute_many, fetch
 
 Row = Mapping[str, Any]
 _Compiled = tuple[str, Callable[[Row], Any]]
@@ -16,7 +19,7 @@ _Compiled = tuple[str, Callable[[Row], Any]]
 class Prepared:
     """A Core statement whose values are plain: integers, text, bytes, booleans, None.
 
-    Results come as the driver gives them: a boolean of SQLite is 0 or 1.
+    Results come as the driver gives them: a boolean of SQLite is 0 or 1. An error is a DBAPIError, as Core's is.
     """
 
     def __init__(
@@ -27,21 +30,26 @@ class Prepared:
         self.statement = statement
         self._columns = columns
         self._compiled: dict[str, _Compiled] = {}
+        self._made: Callable[[Any], Any] | None = None
 
-    def run(self, connection: Connection, values: Row) -> CursorResult[Any]:
-        """Executes it once."""
+    def run(self, connection: Connection, values: Row) -> None:
+        """Executes it once; on PostgreSQL it may be under way still when this returns."""
         sql, bound = self._for(connection)
-        return connection.exec_driver_sql(sql, bound(values))
-
-    def rows(self, connection: Connection, values: Row) -> Sequence[Any]:
-        """All rows it gives, fetched at once."""
-        return self.run(connection, values).all()
+        execute(connection, sql, bound(values))
 
     def run_many(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Executes it for each of `rows`; for none, not at all."""
         if rows:
             sql, bound = self._for(connection)
-            connection.exec_driver_sql(sql, [bound(row) for row in rows])
+            execute_many(connection, sql, [bound(row) for row in rows])
+
+    def rows(self, connection: Connection, values: Row) -> Sequence[Any]:
+        """All rows it gives, named tuples."""
+        sql, bound = self._for(connection)
+        cursor, rows = fetch(connection, sql, bound(values))
+        if self._made is None:
+            self._made = namedtuple("Found", [column[0] for column in cursor.description])._make  # type: ignore[misc]
+        return [*map(self._made, rows)]
 
     def _for(self, connection: Connection) -> _Compiled:
         dialect = connection.dialect

@@ -19,6 +19,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from engine.errors import StoreUnavailable
 from engine.storage.committer import unavailable
+from engine.storage.direct import lay_lines
 
 T = TypeVar("T")
 READERS = 2
@@ -120,8 +121,5 @@ def _engine(path: str, begin: str, connections: int) -> Engine:
         ):
             connection.execute(f"PRAGMA {pragma}")
 
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
+    lay_lines(engine, begin)
     return engine
