@@ -142,7 +142,7 @@ CLAIM = {dialect: _claiming(dialect) for dialect in DIALECTS}
 
 # The older ones of the lanes whose newest was just claimed.
 _newest = deliveries.alias("n")
-OUTDONE = Prepared(
+_OLDER = (
     select(other.c.id, other.c.pipeline, _newest.c.id.label("newest"))
     .join_from(_newest, other, other.c.lane == _newest.c.lane)
     .where(
@@ -152,10 +152,10 @@ OUTDONE = Prepared(
         other.c.mode == LATEST,
         position(other.c) < position(_newest.c),
     )
-    .with_for_update(
-        of=other, skip_locked=True
-    )  # one that is being claimed meets the unique index, then waits its turn
 )
+OUTDONE = Prepared(_OLDER)
+# Two claims that wait for each other would never end: what another looks at is superseded when the newest has ended.
+OUTDONE_FREE = Prepared(_OLDER.with_for_update(of=other, skip_locked=True))
 
 # Of an event that brought its data along, a later one of the same lane that was delivered before.
 TOO_LATE = Prepared(
@@ -183,9 +183,9 @@ def _claim(connection: Connection, wanted: Wanted) -> list[Claimed]:
     if rows is None:  # one of them met another claim: the others need not suffer
         singles = [_try(connection, wanted, [one]) for one in dict.fromkeys(wanted.ids)]
         rows = [row for single in singles if single for row in single]
-    rows = _without_superseded(connection, rows, micros(wanted.now))
+    rows, outdone = _without_superseded(connection, rows, micros(wanted.now))
     found = events_by_seq(connection, sorted({row.event_seq for row in rows}))
-    return [_claimed(row, found) for row in rows]
+    return [_claimed(row, found, tuple(outdone.get(row.id, ()))) for row in rows]
 
 
 def _try(connection: Connection, wanted: Wanted, ids: Sequence[int]) -> list[Any] | None:
@@ -206,32 +206,46 @@ def _try(connection: Connection, wanted: Wanted, ids: Sequence[int]) -> list[Any
         return None
 
 
-def _without_superseded(connection: Connection, rows: list[Any], now_us: int) -> list[Any]:
-    """Ends what the claimed ones supersede, and those of the claimed that came too late."""
+def _without_superseded(
+    connection: Connection, rows: list[Any], now_us: int
+) -> tuple[list[Any], Mapping[int, Sequence[int]]]:
+    """Ends what the claimed ones supersede, and those of the claimed that came too late. By claimed one: what is left of it."""
     latest = [row for row in rows if row.mode == "latest" and row.lane is not None]
     if not latest:
-        return rows
-    outdone = [
-        *OUTDONE.rows(
-            connection, {"ids": listed(row.id for row in latest), "lanes": listed(row.lane for row in latest)}
-        )
-    ]
+        return rows, {}
+    outdone, left = _outdone(connection, latest)
     late: dict[int, Any] = {}
     enriched = [row.id for row in latest if row.source == "nsps"]
     if enriched:
         # An event's time is never ahead of its receipt, so a later one did not arrive on an earlier day.
         low = since(connection, min(row.pos_time for row in latest))
         late = {row.id: row for row in TOO_LATE.rows(connection, {"ids": listed(enriched), "low": low})}
-    move(connection, [_superseded(row) for row in (*outdone, *late.values())], now_us)
-    return [row for row in rows if row.id not in late]
+    move(connection, [superseded(row.id, row.pipeline, row.newest) for row in (*outdone, *late.values())], now_us)
+    return [row for row in rows if row.id not in late], left
 
 
-def _superseded(row: Any) -> Moved:
-    reason = f"a newer event of the same order key took its place (delivery {row.newest})"
-    return Moved(id=row.id, pipeline=row.pipeline, state="superseded", reason=reason, superseded_by=row.newest)
+def _outdone(connection: Connection, latest: Sequence[Any]) -> tuple[Sequence[Any], Mapping[int, Sequence[int]]]:
+    """The older ones that end now; and by the newer one those that another claim holds in this moment."""
+    values = {"ids": listed(row.id for row in latest), "lanes": listed(row.lane for row in latest)}
+    there = OUTDONE.rows(connection, values)
+    if not there:
+        return (), {}
+    free = OUTDONE_FREE.rows(connection, values)
+    ended = {row.id for row in free}
+    left: dict[int, list[int]] = {}
+    for row in there:
+        if row.id not in ended:
+            left.setdefault(row.newest, []).append(row.id)
+    return free, left
 
 
-def _claimed(row: Any, found: Mapping[int, Event]) -> Claimed:
+def superseded(delivery_id: int, pipeline: str, newest: int) -> Moved:
+    """That a newer one of its lane took its place."""
+    reason = f"a newer event of the same order key took its place (delivery {newest})"
+    return Moved(id=delivery_id, pipeline=pipeline, state="superseded", reason=reason, superseded_by=newest)
+
+
+def _claimed(row: Any, found: Mapping[int, Event], outdone: tuple[int, ...]) -> Claimed:
     return Claimed(
         delivery_id=row.id,
         fence=row.fence,
@@ -247,4 +261,5 @@ def _claimed(row: Any, found: Mapping[int, Event]) -> Claimed:
         done=steps_done(row.progress),
         resend=name_set(row.resend),
         assume_done=name_set(row.assume_done),
+        outdone=outdone,
     )

@@ -26,7 +26,8 @@ class ClaimsArea(Area):
         """Claims those of `ids` that may start now: waiting, due, of these pipelines, first (strict) or last (latest) of
         their lane with none running. In a `latest` lane the older waiting ones become superseded. Suspects are claimed
         only when `alone`: then nothing else runs in this process."""
-        return await self._committer.write(claim_group, Wanted(ids, owner, pipelines, now, alone))
+        # Last: what its group finishes frees lanes for it; and nobody waits for rows while a claim of ours holds a lane.
+        return await self._committer.write(claim_group, Wanted(ids, owner, pipelines, now, alone), last=True)
 
     async def finish(self, finished: Finished) -> tuple[int, ...]:
         """Writes the attempt and the outcome, coalesced with others. Returns ids that may start now (next of its lane).

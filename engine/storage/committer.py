@@ -48,6 +48,7 @@ class _Entry:
     batch: Batch[Any, Any]
     item: Any
     future: asyncio.Future[Any]
+    last: bool
 
 
 class Committer:
@@ -60,12 +61,15 @@ class Committer:
         self._closed = False
         self.commits = 0
 
-    async def write(self, batch: Batch[Item, Result], item: Item) -> Result:
-        """The result of `item` once it is committed. Raises what the batch said of it, or StoreUnavailable."""
+    async def write(self, batch: Batch[Item, Result], item: Item, *, last: bool = False) -> Result:
+        """The result of `item` once it is committed. Raises what the batch said of it, or StoreUnavailable.
+
+        `last`: all else of its group is written before it.
+        """
         if self._closed:
             raise StoreUnavailable("the store is closed: this process is stopping")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._pending.append(_Entry(batch, item, future))
+        self._pending.append(_Entry(batch, item, future, last))
         if len(self._tasks) < self._connections.groups:
             self._tasks.add(task := asyncio.create_task(self._drain()))
             task.add_done_callback(self._tasks.discard)
@@ -117,8 +121,10 @@ class Committer:
 
 def _run(connection: Connection, group: Sequence[_Entry]) -> list[Any]:
     kinds: dict[Any, list[int]] = {}
-    for index, entry in enumerate(group):
-        kinds.setdefault(entry.batch, []).append(index)
+    for last in (False, True):
+        for index, entry in enumerate(group):
+            if entry.last is last:
+                kinds.setdefault(entry.batch, []).append(index)
     answers: list[Any] = [None] * len(group)
     for batch, indexes in kinds.items():
         results = batch(connection, [group[index].item for index in indexes])

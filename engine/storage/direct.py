@@ -1,4 +1,4 @@
-"""The short way to the driver: prepared statements pass by SQLAlchemy's work on each execution, which costs more than the database's.
+"""The short way to the driver, past SQLAlchemy's work on each execution, which costs more than the database's.
 
 To PostgreSQL they go one behind the other without a wait between them (libpq's pipeline mode). Their answers are read when
 somebody asks for rows, before Core executes anything, and at the commit; so an error may surface at a later statement of
@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import psycopg
 from sqlalchemy import Connection, Engine, event
@@ -161,10 +161,9 @@ def _translated(connection: Connection, sql: str | None, error: Exception) -> DB
     driver: Any = connection.connection.driver_connection
     gone = dialect.is_disconnect(error, driver, None)  # type: ignore[arg-type]
     base: Any = sqlite3.Error if isinstance(error, sqlite3.Error) else psycopg.Error
-    found = DBAPIError.instance(
+    found: Any = DBAPIError.instance(
         sql, None, error, base, hide_parameters=True, connection_invalidated=gone, dialect=dialect
     )
     if gone:
         connection.invalidate(error)
-    assert isinstance(found, DBAPIError)
-    return found
+    return cast(DBAPIError, found)

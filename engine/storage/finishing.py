@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Connection, Text, bindparam, false, select, u
 
 from engine.errors import ClaimLost, NspsError
 from engine.storage.bulk import LEFT_OUT, Rows
-from engine.storage.claiming import MAY_START
+from engine.storage.claiming import MAY_START, superseded
 from engine.storage.dialect import among, listed
 from engine.storage.encoding import ending_json, merged, storable
 from engine.storage.instants import micros
@@ -55,6 +55,10 @@ NEXT = Prepared(
         MAY_START,
     )
 )
+# Those that the ended ones left behind when they were claimed. It waits for whoever looks at one, as HELD does.
+STILL_WAITING = Prepared(
+    select(d.id, d.pipeline).where(among(d.id, "ids"), d.state == WAITING).order_by(d.id).with_for_update()
+)
 ATTEMPT = Rows(attempts)
 REPLY = Rows(replies)
 SEARCHED = Rows(search_keys, LEFT_OUT)
@@ -84,7 +88,9 @@ def _write(connection: Connection, pairs: Sequence[tuple[Finished, Any]]) -> Non
     if not pairs:
         return
     AGAIN.run_many(connection, [_again(one, row) for one, row in pairs if one.outcome.state == "waiting"])
-    _end(connection, [pair for pair in pairs if pair[0].outcome.state != "waiting"])
+    ended = [pair for pair in pairs if pair[0].outcome.state != "waiting"]
+    _end(connection, ended)
+    _end_outdone(connection, [one for one, _ in ended])
     ATTEMPT.run_many(connection, [_attempt(one) for one, _ in pairs if _tried(one)])
     REPLY.run_many(connection, [_reply(one) for one, _ in pairs if one.replies])
     searched = [row for one, at in pairs for row in search_rows(at.event_seq, one.search)]
@@ -109,6 +115,16 @@ def _end(connection: Connection, pairs: Sequence[tuple[Finished, Any]]) -> None:
     ]
     if moved:
         move(connection, moved, max(micros(one.ended_at) for one, _ in pairs))
+
+
+def _end_outdone(connection: Connection, ended: Sequence[Finished]) -> None:
+    """The older ones that could not be superseded when these were claimed: after these they never run."""
+    newest = {older: one.delivery_id for one in ended for older in one.outdone}
+    if not newest:
+        return
+    rows = STILL_WAITING.rows(connection, {"ids": listed(sorted(newest))})
+    now_us = max(micros(one.ended_at) for one in ended)
+    move(connection, [superseded(row.id, row.pipeline, newest[row.id]) for row in rows], now_us)
 
 
 def _again(one: Finished, row: Any) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Prepared:
         sql, bound = self._for(connection)
         cursor, rows = fetch(connection, sql, bound(values))
         if self._made is None:
-            self._made = namedtuple("Found", [column[0] for column in cursor.description])._make  # type: ignore[misc]
+            self._made = _maker([column[0] for column in cursor.description])
         return [*map(self._made, rows)]
 
     def _for(self, connection: Connection) -> _Compiled:
@@ -57,6 +57,12 @@ class Prepared:
         if found is None:
             found = self._compiled[dialect.name] = _compile(self.statement, dialect, self._columns)
         return found
+
+
+def _maker(names: Sequence[str]) -> Callable[[Any], Any]:
+    made: Any = namedtuple("Found", names)  # type: ignore[misc]
+    make: Callable[[Any], Any] = made._make
+    return make
 
 
 def _compile(statement: Any, dialect: Any, columns: Sequence[str] | None) -> _Compiled:

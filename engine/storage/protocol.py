@@ -19,9 +19,9 @@ from engine.value import value
 class Arrival:
     """An event to be stored with its deliveries.
 
-    `key` identifies repeats (None: no key, never a repeat). `id_key` hashes source, i_env and i_event only, so that
-    the same id with other content is stored but flagged. `replace_body`: a repeat's body replaces the stored one (NSPS role).
-    `hinted`: ids will be handed to the queue right after, so the sweep need not look for 5 s.
+    `key` identifies repeats (None: never a repeat). `id_key` hashes source, i_env and i_event only, so that the same id with other
+    content is stored but flagged. `replace_body`: a repeat's body replaces the stored one (NSPS role). `hinted`: ids will be
+    handed to the queue right after, so the sweep need not look for 5 s.
     """
 
     event: Event
@@ -81,7 +81,8 @@ class Intake(Protocol):
 class Claimed:
     """A delivery this process now holds. `fence` is its number: only its holder writes an outcome.
 
-    `attempts` were used before this one. `suspect`: it was in flight at a crash; it runs alone in its process.
+    `attempts` were used before this one. `suspect`: it was in flight at a crash; it runs alone in its process. `outdone`:
+    older ones of its `latest` lane that another process looked at in that moment: superseded when this one ends.
     """
 
     delivery_id: int
@@ -98,6 +99,7 @@ class Claimed:
     done: tuple[StepDone, ...]
     resend: frozenset[str] = frozenset()
     assume_done: frozenset[str] = frozenset()
+    outdone: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +206,7 @@ class Finished:
     search: Mapping[str, str] = field(default_factory=dict)
     config_hash: str = ""
     replies: bytes = field(default=b"", repr=False)
+    outdone: tuple[int, ...] = ()  # as it was claimed
 
 
 # --- control, configuration, history ----------------------------------------------------------------------------------

@@ -180,6 +180,7 @@ class Attempts:
             replies=written.replies,
             search=outcome.ending.trace.search,
             config_hash=self._catalog.hash,
+            outdone=claimed.outdone,
         )
 
 
