@@ -39,7 +39,7 @@ from engine.storage.moving import Moved, move
 from engine.storage.numbers import since
 from engine.storage.prepared import Prepared
 from engine.storage.protocol import Claimed
-from engine.storage.rows import RUNNING_LOOK_US, events_by_seq
+from engine.storage.rows import RUNNING_LOOK_US, events_asked
 from engine.storage.tables import DELIVERED, LATEST, NSPS, RUNNING, STRICT, WAITING, deliveries, history
 
 d = deliveries.c
@@ -183,8 +183,9 @@ def _claim(connection: Connection, wanted: Wanted) -> list[Claimed]:
     if rows is None:  # one of them met another claim: the others need not suffer
         singles = [_try(connection, wanted, [one]) for one in dict.fromkeys(wanted.ids)]
         rows = [row for single in singles if single for row in single]
+    events = events_asked(connection, sorted({row.event_seq for row in rows}))
     rows, outdone = _without_superseded(connection, rows, micros(wanted.now))
-    found = events_by_seq(connection, sorted({row.event_seq for row in rows}))
+    found = events()
     return [_claimed(row, found, tuple(outdone.get(row.id, ()))) for row in rows]
 
 

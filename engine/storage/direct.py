@@ -95,11 +95,11 @@ def lay_lines(engine: Engine, begin: str) -> None:
         settle(connection)
 
 
-def execute(connection: Connection, sql: str, values: Any = ()) -> None:
-    """Sends it. Raises DBAPIError, of this statement or one before it."""
+def execute(connection: Connection, sql: str, values: Any = ()) -> Any:
+    """Sends it; the driver's cursor, for `fetch`. Raises DBAPIError, of this statement or one before it."""
     line: Line = connection.info[LINE]
     try:
-        line.execute(sql, values)
+        return line.execute(sql, values)
     except line.errors as error:
         raise _translated(connection, sql, error) from error
 
@@ -113,14 +113,14 @@ def execute_many(connection: Connection, sql: str, values: Sequence[Any]) -> Non
         raise _translated(connection, sql, error) from error
 
 
-def fetch(connection: Connection, sql: str, values: Any) -> tuple[Any, list[tuple[Any, ...]]]:
-    """The driver's cursor, and all rows it gave. Raises DBAPIError, of this statement or one before it."""
+def fetch(connection: Connection, sql: str, cursor: Any) -> list[tuple[Any, ...]]:
+    """All rows of what `execute` sent. Raises DBAPIError, of this statement or one before it."""
     line: Line = connection.info[LINE]
     try:
-        cursor = line.execute(sql, values)
-        return cursor, cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
     except line.errors as error:
         raise _translated(connection, sql, error) from error
+    return rows
 
 
 def settle(connection: Connection) -> None:

@@ -16,7 +16,7 @@ from engine.storage.delivery_rows import delivery_rows
 from engine.storage.finding import page, seq_of, seq_of_id
 from engine.storage.instants import instant, instant_or_none, micros
 from engine.storage.protocol import AttemptRow, DeliveryRow, EventFilter, EventRow
-from engine.storage.rows import events_by_seq
+from engine.storage.rows import events_asked
 from engine.storage.tables import RUNNING, WAITING, ZERO, attempts, deliveries, events, refusals, replies
 
 FINISHED: tuple[State, ...] = ("delivered", "skipped", "superseded", "failed")
@@ -59,7 +59,7 @@ def _event(connection: Connection, wanted: str) -> EventRow | None:
 
 def _stored(connection: Connection, event_id: str) -> Event | None:
     seq = seq_of_id(connection, event_id)
-    return None if seq is None else events_by_seq(connection, [seq])[seq]
+    return None if seq is None else events_asked(connection, [seq])()[seq]
 
 
 def _rows(connection: Connection, seqs: Sequence[int]) -> list[EventRow]:

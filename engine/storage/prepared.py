@@ -45,8 +45,16 @@ class Prepared:
 
     def rows(self, connection: Connection, values: Row) -> Sequence[Any]:
         """All rows it gives, named tuples."""
+        return self.asked(connection, values)()
+
+    def asked(self, connection: Connection, values: Row) -> Callable[[], Sequence[Any]]:
+        """Sends it. When called, what this returns waits and gives all rows: several questions cost one wait."""
         sql, bound = self._for(connection)
-        cursor, rows = fetch(connection, sql, bound(values))
+        cursor = execute(connection, sql, bound(values))
+        return lambda: self._read(connection, sql, cursor)
+
+    def _read(self, connection: Connection, sql: str, cursor: Any) -> Sequence[Any]:
+        rows = fetch(connection, sql, cursor)
         if self._made is None:
             self._made = _maker([column[0] for column in cursor.description])
         return [*map(self._made, rows)]

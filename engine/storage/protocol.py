@@ -19,9 +19,9 @@ from engine.value import value
 class Arrival:
     """An event to be stored with its deliveries.
 
-    `key` identifies repeats (None: never a repeat). `id_key` hashes source, i_env and i_event only, so that the same id with other
-    content is stored but flagged. `replace_body`: a repeat's body replaces the stored one (NSPS role). `hinted`: ids will be
-    handed to the queue right after, so the sweep need not look for 5 s.
+    `key` identifies repeats (None: none). `id_key` hashes source, i_env and i_event only, so that the same id with other content
+    is stored but flagged. `replace_body`: a repeat's body replaces the stored one (NSPS role). `hinted`: ids will be handed to
+    the queue right after, so the sweep need not look for 5 s.
     """
 
     event: Event
@@ -191,10 +191,7 @@ class Owner:
 
 @value
 class Finished:
-    """What is written when an attempt ended. `trace` is masked, bounded JSON.
-
-    `replies`: the replies of its reads as JSON, kept for `keep.replies`, so that `nsps diff` has something to run on.
-    """
+    """What is written when an attempt ended: its trace, and for `nsps diff` what its reads were told; masked, bounded JSON."""
 
     delivery_id: int
     fence: int

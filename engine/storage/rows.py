@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -105,10 +105,10 @@ EVENTS = Prepared(
 )
 
 
-def events_by_seq(connection: Connection, seqs: Sequence[int]) -> dict[int, Event]:
-    """The events of these numbers of arrival."""
-    found = EVENTS.rows(connection, {"seqs": listed(seqs), **bounds(connection, seqs)})
-    return {row.seq: event_of(row) for row in found}
+def events_asked(connection: Connection, seqs: Sequence[int]) -> Callable[[], dict[int, Event]]:
+    """Asks for the events of these numbers of arrival; what it returns gives them."""
+    found = EVENTS.asked(connection, {"seqs": listed(seqs), **bounds(connection, seqs)})
+    return lambda: {row.seq: event_of(row) for row in found()}
 
 
 def delivery_row(
