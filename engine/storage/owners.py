@@ -113,6 +113,11 @@ def _owners(connection: Connection) -> list[tuple[Owner, datetime]]:
     ]
 
 
+def no_beat_ahead_of(connection: Connection, now_us: int) -> None:
+    """What seems to beat in time to come beat now: one that lives beats again long before it would be taken for dead."""
+    connection.execute(update(owners).where(owners.c.beat_at > now_us).values(beat_at=now_us))
+
+
 def living(connection: Connection, now: datetime) -> set[str]:
     """The owners whose heart beats."""
     limit = micros(now) - DEAD_AFTER_US

@@ -15,7 +15,7 @@ from engine.storage.claiming import MAY_START
 from engine.storage.dialect import among, chosen, listed
 from engine.storage.instants import micros
 from engine.storage.moving import Moved, move
-from engine.storage.owners import living, owner_alive
+from engine.storage.owners import living, no_beat_ahead_of, owner_alive
 from engine.storage.prepared import Prepared
 from engine.storage.protocol import Look
 from engine.storage.rows import FIRST_LOOK_US, LONGEST_LOOK_US, RUNNING_AGAIN_US
@@ -128,7 +128,8 @@ class SweepArea(Area):
         return await self._write(lambda connection: connection.execute(FORGOTTEN, {"at": micros(now)}).rowcount)
 
     async def set_back(self, now: datetime) -> None:
-        """The clock was ahead: what was written then to wait or to be looked at, waits as long as was meant, from now."""
+        """The clock was ahead: what was written then to wait or to be looked at, waits as long as was meant, from now; and a
+        process that beat then and is dead is not taken for alive until that time comes."""
         await self._write(lambda connection: _set_back(connection, micros(now)))
 
     async def release_stalled(self, look: Look, now: datetime) -> State | None:
@@ -140,6 +141,7 @@ class SweepArea(Area):
 def _set_back(connection: Connection, now_us: int) -> None:
     connection.execute(BACK, {"at": now_us})
     connection.execute(SEEN, {"at": now_us, "latest": now_us + LONGEST_LOOK_US})
+    no_beat_ahead_of(connection, now_us)
 
 
 def _come_of(processed_only: bool, besides: Sequence[str]) -> tuple[Select[Any], dict[str, Any]]:

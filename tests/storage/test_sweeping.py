@@ -129,6 +129,19 @@ async def test_what_was_written_by_a_clock_that_is_set_back_waits_no_longer_than
     assert before not in await looks(scene), "what was written by the right clock stays as it is"
 
 
+async def test_who_died_by_a_clock_that_is_set_back_holds_nothing_until_that_time_comes(scene: Scene) -> None:
+    right = scene.now
+    scene.later(3600)
+    await scene.beat()
+    held = await scene.delivery()
+    await scene.claimed(held)
+    scene.clock.move_to(right)
+    await scene.store.set_back(scene.now)
+    assert await looks(scene) == [], "it may live still, and beat by the new clock in a moment"
+    scene.later(10.1)
+    assert await looks(scene) == [held]
+
+
 async def stalled(scene: Scene, delivery_id: int, alone: bool = False) -> Look:
     """Claimed by a process that then dies."""
     await scene.beat()
