@@ -6,6 +6,7 @@ Bytes, which JSON does not hold, go beside it in one piece; each row says which 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -45,6 +46,7 @@ class Rows:
     def __init__(self, table: Table, conflict: Conflict | None = None) -> None:
         self._plain = [column.name for column in table.c if not isinstance(column.type, LargeBinary)]
         self._packed = [column.name for column in table.c if isinstance(column.type, LargeBinary)]
+        self._told: Callable[[Row], tuple[Any, ...]] = itemgetter(*self._plain)  # every table has more than one
         one = conflict.of(upsert("sqlite", table)) if conflict else insert(table)
         self._one = Prepared(one, [*self._plain, *self._packed])
         self._all = Prepared(self._statement(table, conflict.sql if conflict else ""))
@@ -79,7 +81,7 @@ class Rows:
             if size > MOST_BYTES:
                 yield told, b"".join(pieces)
                 told, pieces, size = [], [], 0
-            line = [row[name] for name in self._plain]
+            line = [*self._told(row)]
             for piece in (row[name] for name in self._packed):
                 if piece is None:
                     line += (None, None)
