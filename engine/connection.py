@@ -12,6 +12,8 @@ import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from engine.receiving.reading import WHOLE
+
 MOST_HEAD_BYTES = 64 * 1024
 MOST_FRAMING = 16  # bytes of chunk sizes, extensions and trailers for each of the body
 HEAD_WITHIN_S = 15.0
@@ -119,6 +121,7 @@ class Connection(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         self._in_request = False
+        self.scope["extensions"] = {WHOLE: {}}  # seen by the app when all came at once: it begins a turn of the loop later
         super().on_message_complete()
 
     def on_headers_complete(self) -> None:

@@ -68,7 +68,7 @@ class Door:
         if scope["method"] != "POST":
             return await self._refused(posted(scope), EventRefused(405, "only POST is answered here")), True
         try:
-            body = await read_body(receive, self._role.max_body_bytes, self._reception.body_within_s)
+            body = await read_body(scope, receive, self._role.max_body_bytes, self._reception.body_within_s)
         except BodyTooSlow as slow:
             return self._role.refuse(503, str(slow)), True
         except BodyTooLarge as large:
