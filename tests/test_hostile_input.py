@@ -277,6 +277,33 @@ async def test_a_second_head_on_a_connection_has_no_more_time_than_the_first() -
     assert came.count(b"200 OK") == 1
 
 
+class Forgetful(Connection):
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.timeout_keep_alive = 0.3  # type: ignore[assignment]
+
+
+LAST = {
+    "nothing": b"",
+    "line ends, which are no request (RFC 9112 §2.2)": b"\r\n",
+    "a request that is answered before its body came": b"GET / HTTP/1.1\r\nContent-Length: 9\r\n\r\n1",
+}
+
+
+@pytest.mark.parametrize("last", LAST)
+async def test_a_connection_is_kept_while_requests_come_and_hung_up_on_once_none_does(last: str) -> None:
+    listening = listen("127.0.0.1", 0)
+    async with serving(_ok, listening, 1, Forgetful), asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        for _ in range(4):
+            writer.write(post(b""))
+            assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
+            await asyncio.sleep(0.15)
+        writer.write(LAST[last])
+        assert (await reader.read()).count(b"200 OK") == LAST[last].count(b"GET")
+        writer.close()
+
+
 async def test_a_large_but_honest_head_is_taken(system: Whole) -> None:
     headers = "".join(f"x-header-{number}: {'y' * 1000}\r\n" for number in range(MOST_HEAD_BYTES // 1100))
     assert status(await say(system, post(event(), AUTH + headers))) == 200
