@@ -12,6 +12,7 @@ import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from engine.corking import Corked
 from engine.receiving.reading import WHOLE
 
 MOST_HEAD_BYTES = 64 * 1024
@@ -64,7 +65,7 @@ class Connection(HttpToolsProtocol):
     _idle_since_s: float | None = None
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        super().connection_made(Corked(transport, self.loop))  # type: ignore[arg-type]
         self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:
