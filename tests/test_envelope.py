@@ -39,5 +39,16 @@ def test_instants_have_microseconds_even_when_they_are_zero_and_are_in_utc() -> 
     assert iso(local) == "2025-06-09T17:00:00.000000+00:00"
 
 
+def test_instants_are_written_as_python_writes_them() -> None:
+    instants = [
+        AT,
+        AT.replace(microsecond=1),
+        AT.replace(microsecond=500_000),
+        AT.replace(year=33),
+        AT.replace(year=9999),
+    ]
+    assert [iso(each) for each in instants] == [each.isoformat(timespec="microseconds") for each in instants]
+
+
 def test_routing_sees_it_without_what_enrichment_will_add() -> None:
     assert set(routing_scope(event(), {})) == {"event_id", "data", "handler_id", "created_at", "config"}
