@@ -37,7 +37,8 @@ class EspfCredentials:
         words = value.split()
         if len(words) != 2:
             return False
-        custom = among(sha256(b" ".join(words)).digest(), self._custom)
+        # No digest is made for a method that the settings leave out: that tells nothing of what was sent.
+        custom = bool(self._custom) and among(sha256(b" ".join(words)).digest(), self._custom)
         basic = words[0].lower() == b"basic" and among(sha256(_decoded(words[1])).digest(), self._basic)
         return custom or basic
 
