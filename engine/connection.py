@@ -123,9 +123,8 @@ class Connection(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         self._in_request = False
-        self.scope["extensions"] = {
-            WHOLE: {}
-        }  # seen by the app when all came at once: it begins a turn of the loop later
+        # Seen by the app when all came at once: it begins a turn of the loop later.
+        self.scope["extensions"] = {WHOLE: {}}
         super().on_message_complete()
 
     def on_headers_complete(self) -> None:
