@@ -54,9 +54,7 @@ class HttpTransport:
         asked_at, begun_s = self._clock.now(), time.perf_counter()
         answer = await self._answer(request, sent["url"], deadline_s)
         headers, fault, detail = answer.headers, answer.fault, answer.detail
-        if (
-            fault is not None
-        ):  # enough for a person to see what it is; all of it, masked and kept, would hold everybody up
+        if fault is not None:  # enough to see what it is; all of it, masked and kept, would hold everybody up
             answer.content = answer.content[:KEPT_OF_BROKEN]
         reading = read(answer.content, reads, headers.get("content-type", ""))
         if fault is None and reading.problem:
@@ -98,9 +96,7 @@ class HttpTransport:
         except BaseException:
             connection.give_up(answering)
             raise
-        if (
-            "content-encoding" in answer.headers
-        ):  # rare, for nobody asks for it; a bomb takes 10 ms and more to see through
+        if "content-encoding" in answer.headers:  # rare, nobody asks for it; a bomb takes 10 ms and more to see through
             await asyncio.to_thread(unpack, answer, limit, route.where)
         return answer
 
