@@ -29,11 +29,8 @@ FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 5.0
 LIVED_S = 3.0  # a worker that lived so long had started well
 KILLED_AFTER_S = GRACE_S + 10.0
-AS_ASKED = (
-    0,
-    -signal.SIGTERM,
-    -signal.SIGINT,
-)  # a signal ends only one that has not begun to deliver; others handle it
+# A signal ends only one that has not begun to deliver; others handle it.
+AS_ASKED = (0, -signal.SIGTERM, -signal.SIGINT)
 
 log = structlog.get_logger("nsps.supervisor")
 

@@ -55,9 +55,8 @@ def _field(root: Schema, path: Iterable[str | int]) -> Schema:
     part: Any = root
     *steps, _rule = path
     for step in steps:
-        while (
-            isinstance(part, Mapping) and step not in part and "$ref" in part
-        ):  # jsonschema's paths leave references out
+        # jsonschema's paths leave references out.
+        while isinstance(part, Mapping) and step not in part and "$ref" in part:
             part = root["$defs"][part["$ref"].removeprefix("#/$defs/")]
         part = part[step]
     return part if isinstance(part, Mapping) else {}

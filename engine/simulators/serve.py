@@ -28,9 +28,8 @@ async def serving(app: ASGIApp, port: int = 0, host: str = "127.0.0.1") -> Async
 
     Requests still running then (hung on command, say) are cut. Raises OSError when the port is taken.
     """
-    bound = socket.socket(
-        socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
-    )  # said, so that asyncio sets TCP_NODELAY
+    # The protocol is said, so that asyncio sets TCP_NODELAY.
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind((host, port))
     config = uvicorn.Config(
