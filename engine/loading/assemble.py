@@ -18,7 +18,7 @@ from engine.loading.build_test import build_test
 from engine.loading.draft import Draft, text
 from engine.loading.environment import Environ, fill
 from engine.loading.files import SETTINGS, files_of, misnamed, read_file, read_shipped, tests_of
-from engine.loading.findings import Findings, Spot
+from engine.loading.findings import Findings, Spot, key_spot
 from engine.loading.lint_names import check_file_name, check_same_name
 from engine.loading.lint_secrets import check_secrets
 from engine.loading.lint_values import check_values
@@ -131,9 +131,25 @@ class Assembly:
                 notes=(f"call it {file.removesuffix('.yml')}.yaml",),
             )
 
+    def _in_the_wrong_folder(self, source: Source, kind: str) -> bool:
+        """Says so of a connector among the pipelines, or the other way round, in place of all that is wrong with it there."""
+        other = {"pipeline": "connector", "connector": "pipeline"}.get(kind)
+        root = source.root
+        if other is None or root is None or root.kind != "map" or kind in root.value or other not in root.value:
+            return False
+        self.project.findings.error(
+            "NSPS104",
+            f"this is a {other}, in the folder of {kind}s",
+            key_spot(root, other),
+            notes=(f"move it: {other}s/{PurePosixPath(source.file).name}",),
+        )
+        return True
+
     def _part(self, source: Source, kind: str, build: Build[V], library: bool = False) -> Part[V] | None:
         findings = self.project.findings
         self.texts[source.file] = source.text
+        if self._in_the_wrong_folder(source, kind):
+            return None
         shape: list[Problem] = check_schema(source, kind)
         findings.problems += [*source.problems, *shape]
         if source.root is None or source.root.kind != "map":
