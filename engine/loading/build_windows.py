@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import time
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -11,17 +11,27 @@ from engine.connector import Window
 from engine.loading.draft import Draft, items, text, texts
 from engine.loading.node import Node
 from engine.loading.suggest import nearest
-from engine.windows import DAYS
+from engine.windows import DAYS, in_force
 
 CODE: Final = "NSPS232"
 MIDNIGHT: Final = time(0, 0)
+A_MONDAY: Final = datetime(2026, 1, 5, 12, tzinfo=UTC)  # any other would do
 _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
 def build_windows(draft: Draft, node: Node | None) -> tuple[Window, ...]:
     """The windows a checked list declares; those that cannot be become findings and are left out."""
     made = (_window(draft, item) for item in items(node) if item.kind == "map")
-    return tuple(window for window in made if window is not None)
+    windows = tuple(window for window in made if window is not None)
+    until = in_force(windows, A_MONDAY)
+    if node is not None and until is not None and until - A_MONDAY > timedelta(days=7):
+        draft.findings.error(
+            CODE,
+            "these windows leave no time between them: the system would never be called",
+            node,
+            notes=("write: when it may not be called; to stop for good or for a while, nsps pause -c NAME",),
+        )
+    return windows
 
 
 def _window(draft: Draft, node: Node) -> Window | None:
