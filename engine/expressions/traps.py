@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -64,6 +65,7 @@ CODES: dict[str, tuple[str, str, str]] = {
 _COMMON_KEYS = frozenset(
     {"status", "error", "result", "body", "text", "headers", "data", "config", "args", "vars", "session"}
 )
+_NEEDS_NO_QUOTES = re.compile(r"[A-Za-z_][0-9A-Za-z_]*")
 _PROJECTIONS = ("projection", "filter_projection", "value_projection")
 
 
@@ -212,6 +214,8 @@ def _bare_word(node: Node, _text: str) -> Iterator[Trap]:
 
 def _quoted_side(node: Node, text: str) -> Iterator[Trap]:
     sides = node["children"] if node["type"] in ("comparator", "function_expression") else []
+    if node["type"] == "or_expression":  # a default: where a key is meant, only one that needs its quotes has them
+        sides = [side for side in node["children"][1:] if _NEEDS_NO_QUOTES.fullmatch(str(side.get("value")))]
     for side in sides:
         if side["type"] == "field" and side.get("quoted"):
             yield _trap("NSPS307", f"{_source(text, side)} is a key, not text", side, f"write '{side['value']}'")

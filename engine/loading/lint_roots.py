@@ -86,10 +86,10 @@ def _advice(part: Part[Connector] | Part[Pipeline], use: Use, path: tuple[str, .
         yield f"write: {rooted}"
     elif root == "env":
         yield "the environment comes in under `config:`, as ${NAME}; write config.NAME"
+    elif near := did_you_mean(root, ROOTS[scope]):
+        yield near
     elif _is_text(use, path):
         yield f"did you mean the text `{root}`?  write: '{root}'"
-    else:
-        yield did_you_mean(root, ROOTS[scope])
 
 
 def _with_root(part: Part[Connector] | Part[Pipeline], use: Use, name: str) -> str:
