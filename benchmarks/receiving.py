@@ -19,6 +19,7 @@ from engine.loading.load import open_project
 from engine.receive import Receiver, doors_of
 from engine.receiving.reception import ReceiveStore, Reception
 from engine.receiving.refusing import Refusals
+from engine.receiving.telling import Telling
 from engine.route import route
 from engine.run import settle
 from engine.serving import listen, serving
@@ -44,7 +45,7 @@ def receiver(catalog: Catalog, store: ReceiveStore) -> Receiver:
     clock = SystemClock()
     reception = Reception(
         store=store,
-        refusals=Refusals(store, clock, asyncio.get_running_loop().time),
+        refusals=Refusals(store, clock, Telling()),
         clock=clock,
         new_id=new_event_id,
         route=lambda event: route(event, catalog),

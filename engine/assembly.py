@@ -23,6 +23,7 @@ from engine.receive import Receiver, Way, doors_of
 from engine.receiving.processed import Processed
 from engine.receiving.reception import Reception
 from engine.receiving.refusing import Refusals
+from engine.receiving.telling import Telling
 from engine.route import route
 from engine.storage.store import Store
 from engine.sweep import Sweep
@@ -159,7 +160,7 @@ class _Assembly:
     def _make_reception(self) -> Reception:
         return Reception(
             store=self._store,
-            refusals=Refusals(self._store, self._clock, self._monotonic),
+            refusals=Refusals(self._store, self._clock, Telling()),
             clock=self._clock,
             new_id=new_event_id,
             route=lambda event: route(event, self._catalog),

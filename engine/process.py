@@ -113,6 +113,7 @@ class Process:
         self.begin_to_stop()
         until = self._stopping_since + grace_s
         await self.stop_claiming()
+        self.receiver.close()
         await self.queue.stop()
         await self._pass_on()
         given_back = await self.worker.stop(max(1.0, until - asyncio.get_running_loop().time()))

@@ -41,6 +41,10 @@ class Receiver:
         """Receives at these from now on; requests that are inside the others are answered there."""
         self._doors = doors
 
+    def close(self) -> None:
+        """Nothing is received any more: tells what was still to be told of refusals."""
+        self._reception.refusals.tell_the_rest()
+
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: SendMessage) -> None:
         """The hot path goes straight to its door; Starlette routes the rest."""
         if scope["type"] != "http":

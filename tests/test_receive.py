@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from engine.clock import SystemClock
 from engine.errors import StoreUnavailable
@@ -21,6 +22,7 @@ from engine.loading.load import open_project
 from engine.receive import Receiver, doors_of
 from engine.receiving.reception import Reception
 from engine.receiving.refusing import Refusals
+from engine.receiving.telling import Telling
 from engine.route import route
 from engine.settings import EspfReceiver
 from engine.simulators.serve import serving
@@ -56,7 +58,8 @@ class MovableStore(Store):
 class Sender:
     """ESPF, and a look behind the receiver it posts to."""
 
-    def __init__(self, client: httpx2.AsyncClient, url: str, store: MovableStore) -> None:
+    def __init__(self, client: httpx2.AsyncClient, url: str, store: MovableStore, receiver: Receiver) -> None:
+        self.receiver = receiver
         self.client = client
         self.url = url
         self.store = store
@@ -98,7 +101,7 @@ async def sender_for(
     put: list[tuple[str, tuple[int, ...]]] = []
     reception = Reception(
         store=store,
-        refusals=Refusals(store, clock, asyncio.get_running_loop().time),
+        refusals=Refusals(store, clock, Telling()),
         clock=clock,
         new_id=new_event_id,
         route=lambda event: route(event, catalog),
@@ -107,7 +110,7 @@ async def sender_for(
     )
     receiver = Receiver(reception, doors_of(settings, reception, None, str), lambda: {"queue": "ok"})
     async with serving(receiver) as url, httpx2.AsyncClient() as client:  # type: ignore[arg-type]
-        sender = Sender(client, url, store)
+        sender = Sender(client, url, store, receiver)
         sender.put = put
         yield sender
     await store.close()
@@ -335,3 +338,14 @@ async def test_the_trace_id_is_the_senders_where_it_is_one_else_ours(
     (event,) = await sender.events()
     assert event.trace_id == (kept or event.id.replace("-", ""))
     assert len(event.trace_id) in (16, 32)
+
+
+async def test_each_reason_for_a_refusal_is_in_the_log_and_what_repeats_at_the_end(sender: Sender) -> None:
+    bodies = [b"", b"[]", b"\xff", b'{"a":NaN}', b'{"a":1,"a":2}', b'{"b":1,"b":2}']
+    with capture_logs() as logs:
+        for body in bodies:
+            await sender.post(body)
+        sender.receiver.close()
+    whys = [line["why"] for line in logs if "why" in line]
+    assert len(whys) == 5 and "it is empty" in whys[0] and "stands twice" in whys[4]
+    assert [list(line["kinds"].values()) for line in logs if "kinds" in line] == [[1]]

@@ -6,16 +6,12 @@ admitted after all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import structlog
-
 from engine.clock import Clock
 from engine.event import EventSource
 from engine.receiving.reading import Posted
+from engine.receiving.telling import Telling, kind_of_reason
 from engine.storage.protocol import Intake, Refusal
 
-TELL_EVERY_S = 60.0
 LONGEST_HEADER = 200
 MOST_HEADERS = 40
 
@@ -25,18 +21,14 @@ PLAIN_HEADERS = frozenset(
     b"x-b3-traceid x-b3-spanid x-forwarded-for x-forwarded-proto x-real-ip x-request-id".split()
 )
 
-log = structlog.get_logger("nsps.receive")
-
 
 class Refusals:
-    """Keeps refusals. Warnings that repeat are told once a minute, with how many there were."""
+    """Keeps refusals, and tells of them."""
 
-    def __init__(self, store: Intake, clock: Clock, monotonic: Callable[[], float]) -> None:
+    def __init__(self, store: Intake, clock: Clock, telling: Telling) -> None:
         self._store = store
         self._clock = clock
-        self._monotonic = monotonic
-        self._told_at: dict[str, float] = {}
-        self._untold: dict[str, int] = {}
+        self._telling = telling
 
     async def keep(self, source: EventSource, posted: Posted, status: int, reason: str) -> None:
         """Counts and keeps it. Raises StoreUnavailable: then it should be answered 503, for nothing would remember it."""
@@ -53,15 +45,13 @@ class Refusals:
             )
         )
 
+    def tell_the_rest(self) -> None:
+        """Tells what is held back for the end of its minute: the process stops."""
+        self._telling.flush()
+
     def _tell(self, source: EventSource, posted: Posted, status: int, reason: str) -> None:
-        topic = f"{source} {status}"
-        untold = self._untold.get(topic, 0) + 1
-        self._untold[topic] = untold
-        told_at = self._told_at.get(topic)
-        if told_at is not None and self._monotonic() - told_at < TELL_EVERY_S:
-            return
-        self._told_at[topic], self._untold[topic] = self._monotonic(), 0
-        log.warning(_warning(source, status), why=reason, sender=posted.sender, path=posted.path, times=untold)
+        kind = f"{source} {status} {kind_of_reason(reason)}"
+        self._telling.tell(kind, _warning(source, status), why=reason, sender=posted.sender, path=posted.path)
 
 
 def plain_headers(posted: Posted) -> dict[str, str]:
