@@ -9,60 +9,51 @@ import asyncio
 from typing import Any
 
 import httptools
-import structlog
+import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from engine.corking import Corked
 from engine.receiving.reading import WHOLE
+from engine.receiving.telling import Telling
 
 MOST_HEAD_BYTES = 64 * 1024
 MOST_FRAMING = 16  # bytes of chunk sizes, extensions and trailers for each of the body
 HEAD_WITHIN_S = 15.0
+LONGEST_PATH = 200
 
-_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain\r\ncontent-length: 26\r\n"
-    b"connection: close\r\n\r\nThe headers are too large."
+# 503 to whatever cannot be read: ESPF drops for good what is answered 4xx, and nobody could keep an event that is not whole.
+_AGAIN = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: %d\r\nretry-after: 60\r\n"
+    b"connection: close\r\n\r\n%s"
 )
-
+_TOO_LARGE = f"the request line and headers, or what frames the body, are larger than {MOST_HEAD_BYTES // 1024} KiB"
+_NO_HTTP = "what came is no HTTP; does its sender use https:// where http:// is served?"
 
 # What asks for another protocol (RFC 9110 §7.8, RFC 7540 §3.2.1). Connections stay open by default in HTTP/1.1.
 _UPGRADING = frozenset({b"connection", b"upgrade", b"http2-settings"})
-TELL_EVERY_S = 60.0
-
-log = structlog.get_logger("nsps.receive")
 
 
-class _Nonsense:
-    """What is no HTTP, told once a minute: it may be TLS sent to a plain port, and must not fill a disk with log lines."""
-
-    told_at = -TELL_EVERY_S
-    times = 0
-
-
-_nonsense = _Nonsense()
-
-
-def tell_of_nonsense(client: tuple[str, int] | None) -> None:
-    """Warns that something which is no HTTP came, with how often since the last time."""
-    _nonsense.times += 1
-    now_s = asyncio.get_running_loop().time()
-    if now_s - _nonsense.told_at < TELL_EVERY_S:
-        return
-    times, _nonsense.times, _nonsense.told_at = _nonsense.times, 0, now_s
-    why = "what came is no HTTP; does its sender use https:// where http:// is served?"
-    log.warning("a request could not be read", why=why, sender=client[0] if client else "", times=times)
+class _HeadTooLarge(Exception):
+    """Leaves a callback of the parser, which wraps it."""
 
 
 class Connection(HttpToolsProtocol):
-    """Closes when a request's head does not come within 15 s, and answers 431 to one above 64 KiB (RFC 6585 §5)."""
+    """Closes when a request's head does not come within 15 s, and answers 503 to one above 64 KiB or that is no HTTP."""
 
     head_within_s = HEAD_WITHIN_S
+    url = b""
     _begun = 0  # requests on this connection so far
     _in_request = False
     _in_head = True
     _received = _body = 0  # bytes of the present request
+    _coming = 0  # bytes of what is being parsed
+    _at_most = 0  # of the present request no more bytes than this have come
     _waiting: asyncio.TimerHandle | None = None
     _idle_since_s: float | None = None
+
+    def __init__(self, *args: Any, telling: Telling, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._telling = telling
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(Corked(transport, self.loop))  # type: ignore[arg-type]
@@ -70,14 +61,16 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         begun = self._begun + (not self._in_request)
+        self._coming = len(data)
+        self._at_most += self._coming
         self._feed(data)
         if not self._in_request or self.transport.is_closing():
             return
         if self._begun <= begun:  # else it came with the end of the one before, and is mostly not its own
             self._received += len(data)
-        if self._received - self._body > MOST_HEAD_BYTES + MOST_FRAMING * self._body:
-            self.transport.write(_TOO_LARGE)
-            self.transport.close()
+        most = MOST_HEAD_BYTES if self._in_head else 2 * MOST_HEAD_BYTES + MOST_FRAMING * self._body
+        if self._received - self._body > most:
+            self._refuse(_TOO_LARGE)
         elif self._in_head and self._waiting is None:
             self._wait_for_head()
 
@@ -86,23 +79,29 @@ class Connection(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._feed_again(data[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            self._refuse()
+        except httptools.HttpParserError as error:
+            self._refuse(_why(error, begun=self._in_request and bool(self.url)))
 
     def _feed_again(self, rest: bytes) -> None:
         """The same request as if it had not asked for another protocol: a server may ignore that (RFC 9110 §7.8), but the
         parser would take its body for that protocol's, and the event would be lost. Java's client asks for h2c at first."""
         method = self.parser.get_method()
         if method == b"CONNECT":
-            return self._refuse()
+            return self._refuse("CONNECT is for proxies")
         head = b"%s %s HTTP/1.1\r\n" % (method, self.url)
         head += b"".join(b"%s: %s\r\n" % pair for pair in self.headers if pair[0] not in _UPGRADING)
         self.parser = httptools.HttpRequestParser(self)
-        self._feed(head + b"\r\n" + rest)
+        again = head + b"\r\n" + rest
+        self._coming = len(again)
+        self._feed(again)
 
-    def _refuse(self) -> None:
-        tell_of_nonsense(self.client)
-        self.send_400_response("Invalid HTTP request received.")
+    def _refuse(self, why: str) -> None:
+        sender = self.client[0] if self.client else ""
+        path = self.url.partition(b"?")[0][:LONGEST_PATH].decode("latin-1") if self._in_request else ""
+        self._telling.tell(why, "a request could not be read; it was answered 503", why=why, sender=sender, path=path)
+        body = orjson.dumps({"error": why})
+        self.transport.write(_AGAIN % (len(body), body))
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -110,6 +109,7 @@ class Connection(HttpToolsProtocol):
         self._in_request = self._in_head = True
         self._idle_since_s = None
         self._received = self._body = 0
+        self._at_most = self._coming
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._in_head:  # nobody reads trailers
@@ -130,9 +130,15 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return
+        if self._at_most > MOST_HEAD_BYTES and self._head_bytes() > MOST_HEAD_BYTES:
+            raise _HeadTooLarge
         self._in_head = False
         self._stop_waiting()
         super().on_headers_complete()
+
+    def _head_bytes(self) -> int:
+        line = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n")
+        return line + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers) + len("\r\n")
 
     def on_response_complete(self) -> None:
         """As uvicorn's, with one timer for many requests: where the next one comes at once, one for each is dear."""
@@ -176,3 +182,11 @@ class Connection(HttpToolsProtocol):
     def _give_up(self) -> None:
         self._waiting = None
         self.transport.close()
+
+
+def _why(error: Exception, begun: bool) -> str:
+    if isinstance(error.__context__, _HeadTooLarge):
+        return _TOO_LARGE
+    if isinstance(error, httptools.HttpParserCallbackError):
+        return "its path cannot be read"
+    return f"it is no HTTP request: {error}" if begun else _NO_HTTP

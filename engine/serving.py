@@ -6,12 +6,14 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import uvicorn
 
 from engine.connection import Connection
 from engine.errors import WrongUse
+from engine.receiving.telling import Telling
 
 KEEP_ALIVE_S = 75
 BACKLOG = 2048
@@ -40,9 +42,10 @@ async def serving(
     app: Any, listening: socket.socket, grace_s: float, connection: type[Connection] = Connection
 ) -> AsyncIterator[uvicorn.Server]:
     """Serves `app` until the block ends; then takes no more and answers what is being answered, within `grace_s`."""
+    telling = Telling()
     config = uvicorn.Config(
         app,
-        http=connection,
+        http=partial(connection, telling=telling),  # type: ignore[arg-type]  # called as the class is
         ws="none",
         loop="none",
         lifespan="off",
@@ -65,3 +68,4 @@ async def serving(
     finally:
         server.should_exit = True
         await task
+        telling.flush()
