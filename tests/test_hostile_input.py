@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import itertools
 import json
+import zlib
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
@@ -124,6 +125,28 @@ BODIES = {
 async def test_what_is_no_event_is_answered_400_and_kept(system: Whole) -> None:
     assert {name: status(await say(system, post(body))) for name, body in BODIES.items()} == dict.fromkeys(BODIES, 400)
     assert len(await system.parts.store.refusals(100)) == len(BODIES)
+
+
+CODED = {
+    "gzip": ("Content-Encoding: gzip\r\n", gzip.compress(event()), "Content-Encoding 'gzip' is not read here"),
+    "deflate": ("content-encoding: deflate\r\n", zlib.compress(event()), "Content-Encoding 'deflate' is not read here"),
+    "gzip that is not said": ("", gzip.compress(event()), "it is compressed with gzip"),
+    "no coding": ("Content-Encoding: identity\r\n", b"{", "the body is not JSON"),
+}
+
+
+@pytest.mark.parametrize("receiver", ["/espf", "/process-event"])
+@pytest.mark.parametrize("name", CODED)
+async def test_a_compressed_body_is_refused_in_words_that_name_its_coding(
+    system: Whole, name: str, receiver: str
+) -> None:
+    header, body, why = CODED[name]
+    token = AUTH if receiver == "/espf" else f"Authorization: Bearer {SECRETS['API_TOKEN']}\r\n"
+    came = await say(system, post(body, token + header, receiver))
+    assert status(came) == (400 if receiver == "/espf" else 422)
+    (kept,) = await system.parts.store.refusals(10)
+    assert why in kept.reason and kept.body == body
+    assert ("send the body as it is" in kept.reason) == (name != "no coding")
 
 
 BESIDE = [

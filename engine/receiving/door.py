@@ -11,11 +11,14 @@ import structlog
 from engine.errors import EventRefused, StoreUnavailable
 from engine.event import EventSource
 from engine.receiving.answers import Answer
-from engine.receiving.credentials import Headers
+from engine.receiving.credentials import Headers, only
 from engine.receiving.reading import BodyTooLarge, BodyTooSlow, Posted, Receive, SenderGone, posted, read_body
 from engine.receiving.reception import Reception
+from engine.receiving.strict_json import NotJson
 
 SendMessage = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+LONGEST_CODING = 40
 
 log = structlog.get_logger("nsps.receive")
 
@@ -80,6 +83,8 @@ class Door:
     async def _take(self, request: Posted) -> Answer:
         try:
             return await self._role.take(request)
+        except NotJson as refusal:
+            return await self._refused(request, _with_its_coding(refusal, request.headers))
         except EventRefused as refusal:
             return await self._refused(request, refusal)
         except StoreUnavailable as error:
@@ -93,6 +98,17 @@ class Door:
         except StoreUnavailable:
             return self._role.refuse(503, "the store is not available; come again")
         return self._role.refuse(refusal.status, refusal.reason)
+
+
+def _with_its_coding(refusal: NotJson, headers: Headers) -> EventRefused:
+    """What was compressed is no JSON for that reason. ESPF compresses nothing; a proxy or a script may."""
+    coding = only(headers, b"content-encoding").decode("latin-1").strip()
+    if coding.lower() in ("", "identity"):
+        return refusal
+    reason = (
+        f"the body is not JSON: Content-Encoding {coding[:LONGEST_CODING]!r} is not read here; send the body as it is"
+    )
+    return EventRefused(refusal.status, reason)
 
 
 class ClosedDoor:

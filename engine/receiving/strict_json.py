@@ -19,6 +19,11 @@ BOM = b"\xef\xbb\xbf"
 MAX_DEPTH = 64
 _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
 _LONG_NUMBER = b"0" * 19
+_GZIP = b"\x1f\x8b"
+
+
+class NotJson(EventRefused):
+    """The body is no JSON at all; what is said of it beside (its coding) may tell why."""
 
 
 def parse_object(body: bytes, status: int = 400) -> dict[str, Any]:
@@ -26,7 +31,7 @@ def parse_object(body: bytes, status: int = 400) -> dict[str, Any]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise EventRefused(status, f"the body is not JSON: {_without_input(error, body)}") from error
+        raise NotJson(status, f"the body is not JSON: {_without_input(error, body)}") from error
     if not isinstance(value, dict):
         raise EventRefused(status, f"the body is {kind_of(value)}; a JSON object is expected")
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
@@ -45,6 +50,8 @@ def kind_of(value: Any) -> str:
 def _without_input(error: orjson.JSONDecodeError, body: bytes) -> str:
     if not body:
         return "it is empty"
+    if body.startswith(_GZIP):
+        return "it is compressed with gzip; send the body as it is"
     if not error.doc:  # orjson has no text of what is no UTF-8
         return "it is not UTF-8"
     return f"{error.msg}, line {error.lineno} column {error.colno}"
