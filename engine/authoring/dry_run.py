@@ -19,6 +19,7 @@ from engine.event import Event
 from engine.exchange import Exchange
 from engine.journey import journey
 from engine.keep_memory import MemoryKeep
+from engine.loading.espf_events import written_otherwise
 from engine.loading.load import load_project
 from engine.loading.source import parse
 from engine.loading.suggest import nearest
@@ -72,7 +73,14 @@ def dry_run_command(asked: DryRun, environ: Mapping[str, str], form: str) -> int
         print_json(_as_json(event, told, routing.not_taken))
     else:
         print_lines(_lines(event, told, routing.not_taken, asked.full))
+        print_lines(
+            f"{state('retry', 'note')}: {note}" for note in written_otherwise(event.event_type, _types(loaded.catalog))
+        )
     return int(not told or any(one.ending.kind == "failed" for one in told))
+
+
+def _types(catalog: Catalog) -> Iterator[str]:
+    return (event_type for pipeline in catalog.pipelines.values() for event_type in pipeline.events)
 
 
 async def _walk_all(catalog: Catalog, event: Event, chosen: Sequence[Routed], asked: DryRun) -> list[Told]:

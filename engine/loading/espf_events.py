@@ -65,6 +65,14 @@ def known_matches(pattern: str) -> bool:
     return any(_matches(wanted, tuple(known.split("/"))) for known in KNOWN)
 
 
+def written_otherwise(event_type: str, patterns: Iterable[str] = ()) -> tuple[str, ...]:
+    """A note when this type is a known one, or one of `patterns`, but for capitals and surrounding spaces; else none."""
+    known = {*KNOWN, *(pattern for pattern in patterns if not is_pattern(pattern))}
+    plain = {one.strip().lower(): one for one in sorted(known)}
+    meant = None if event_type in known else plain.get(event_type.strip().lower())
+    return () if meant is None else (f"{event_type!r} is not {meant}: event types are compared letter by letter",)
+
+
 def covers(pattern: str, others: Iterable[str]) -> str | None:
     """The first of `others` that takes every event `pattern` takes, as far as the known types and its text show."""
     wanted = tuple(pattern.split("/"))

@@ -32,7 +32,8 @@ async def events(project: Path, environ: Environ, wanted: EventFilter, since: st
             secrets = await desk.secrets_in_all(row.id for row in rows)
             print_json(desk.shown([history.event_json(row, waits) for row in rows], secrets))
         else:
-            print_lines(desk.lines(history.list_lines(rows, wanted, waits)))
+            unknown = () if rows else history.unknown_names(wanted, desk.catalog)
+            print_lines(desk.lines([*history.list_lines(rows, wanted, waits), *unknown]))
 
 
 async def show(project: Path, environ: Environ, asked: str, full: bool, form: str) -> None:

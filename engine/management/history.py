@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from engine.catalog import Catalog
+from engine.loading.espf_events import KNOWN
+from engine.loading.suggest import nearest
 from engine.management.waits import Waits
 from engine.storage.protocol import AttemptRow, DeliveryRow, EventFilter, EventRow, History
 from engine.story import tell
@@ -27,6 +30,20 @@ def list_lines(rows: list[EventRow], wanted: EventFilter, waits: Waits) -> list[
     if len(rows) == wanted.limit:
         lines.append(faint(f"more: add --before {rows[-1].id}"))
     return lines
+
+
+def unknown_names(wanted: EventFilter, catalog: Catalog) -> Iterator[str]:
+    """A line for each name asked for that nothing bears today: why a search found nothing."""
+    pipelines = catalog.pipelines
+    if wanted.pipeline is not None and wanted.pipeline not in pipelines:
+        near = nearest(wanted.pipeline, pipelines)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(pipelines)) or 'none'}"
+        yield f"  no pipeline {wanted.pipeline!r} in this project; {hint}"
+    types = KNOWN | {one for pipeline in pipelines.values() for one in pipeline.events}
+    if wanted.event_type is not None and wanted.event_type not in types:
+        near = nearest(wanted.event_type.strip(), types)
+        hint = f"; did you mean {near}? Types are compared letter by letter" if near else ""
+        yield f"  ESPF is not known to send {wanted.event_type!r}{hint}"
 
 
 def _event_cells(row: EventRow, waits: Waits) -> Iterator[tuple[str, ...]]:

@@ -11,6 +11,7 @@ from engine.catalog import Catalog
 from engine.envelope import routing_scope
 from engine.event import Event
 from engine.expressions.expression import Expression
+from engine.loading.espf_events import written_otherwise
 from engine.pipeline import Pipeline
 from engine.route import route, takes_type
 from engine.terminal import faint, state, strong
@@ -70,5 +71,7 @@ def reason_lines(event_type: str, entries: list[dict[str, Any]]) -> Iterator[str
             yield f"    {condition['field']}  {condition['text']}   {faint(condition['at'])}"
             for path, value in condition["saw"].items():
                 yield f"        {path} is {orjson.dumps(value).decode()}"
+    patterns = [pattern for entry in entries for pattern in entry["events"]]
+    yield from (f"{state('retry', 'note')}: {note}" for note in written_otherwise(event_type, patterns))
     if not entries:
         yield "this project has no pipelines"

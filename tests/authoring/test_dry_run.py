@@ -140,6 +140,12 @@ def test_no_pipeline_takes_it_is_exit_1_and_says_why(nsps: Keyboard, tmp_path: P
     assert said.out.splitlines()[-1] == "no pipeline takes this event"
 
 
+def test_a_type_that_differs_in_capitals_alone_is_noted(nsps: Keyboard, tmp_path: Path) -> None:
+    (tmp_path / "event.json").write_text(json.dumps(sim(7, "sim/updated")))
+    said = nsps("dry-run", str(tmp_path / "event.json"))
+    assert said.out.endswith("note: 'sim/updated' is not SIM/Updated: event types are compared letter by letter\n")
+
+
 def test_one_that_would_fail_is_exit_1_and_says_the_place(folder: Path, nsps: Keyboard, event: str) -> None:
     text = (folder / "pipelines/main.yaml").read_text()
     (folder / "pipelines/main.yaml").write_text(text.replace("  key: to_string(", "  key: length("))

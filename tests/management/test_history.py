@@ -29,6 +29,30 @@ def test_an_empty_store_says_so_and_a_search_without_result_says_that(nsps: Keyb
     assert nsps("events", "4711").out == "no events match\n"
 
 
+@pytest.mark.parametrize(
+    ("option", "name", "hint"),
+    [
+        ("--pipeline", "mian", "no pipeline 'mian' in this project; did you mean main?"),
+        ("--pipeline", "zzzzzz", "no pipeline 'zzzzzz' in this project; there are main"),
+        ("--type", "sim/updated", "ESPF is not known to send 'sim/updated'; did you mean SIM/Updated?"),
+        ("--type", "Nothing/Like/It", "ESPF is not known to send 'Nothing/Like/It'"),
+    ],
+)
+def test_a_search_for_an_unknown_name_says_that_it_is_unknown(
+    nsps: Keyboard, option: str, name: str, hint: str
+) -> None:
+    said = nsps("events", option, name)
+    assert said.code == 0
+    first, second = said.out.splitlines()
+    assert first == "no events match" and second.strip().startswith(hint)
+    assert nsps("events", option, name, "--format", "json").out.strip() == "[]"
+
+
+@pytest.mark.parametrize(("option", "name"), [("--pipeline", "main"), ("--type", "SIM/Updated")])
+def test_a_search_for_a_known_name_has_no_hint(nsps: Keyboard, option: str, name: str) -> None:
+    assert nsps("events", option, name).out == "no events match\n"
+
+
 def test_each_state_is_told_in_words_newest_first(folder: Path, nsps: Keyboard) -> None:
     past(folder, [sim(1)])
     past(folder, [sim(2, skip=True)])

@@ -45,6 +45,27 @@ def test_an_event_type_that_does_not_match_is_told_without_conditions_nobody_ask
     assert "i_account" not in said
 
 
+@pytest.mark.parametrize(
+    ("event_type", "note"),
+    [
+        ("sim/updated", "note: 'sim/updated' is not SIM/Updated: event types are compared letter by letter"),
+        ("SIM/Updated ", "note: 'SIM/Updated ' is not SIM/Updated"),
+        ("box/opened", "note: 'box/opened' is not Box/Opened"),
+    ],
+)
+def test_a_type_that_differs_in_capitals_or_spaces_alone_is_noted(
+    folder: Path, nsps: Keyboard, event_type: str, note: str
+) -> None:
+    (folder / "pipelines/second.yaml").write_text(SECOND.replace('"SIM/*"', "Box/Opened"))
+    taken(folder, sim(8, event_type))
+    assert note in nsps("why", "8").out.splitlines()[-1]
+
+
+def test_a_known_type_has_no_note(folder: Path, nsps: Keyboard) -> None:
+    taken(folder, sim(8, "Account/New"))
+    assert "note: " not in nsps("why", "8").out
+
+
 def test_a_condition_that_fails_says_that_the_delivery_fails(folder: Path, nsps: Keyboard) -> None:
     (folder / "pipelines/second.yaml").write_text(
         SECOND.replace("data.variables.i_account == `7`", "length(data.variables.i_account) > `1`")
