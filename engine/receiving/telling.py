@@ -71,4 +71,4 @@ class Telling:
             self._timer = None
         if self._held:
             held, self._held = self._held, Counter()
-            log.warning("more was refused within a minute", times=held.total(), kinds=dict(held.most_common()))
+            log.warning("more of the same within a minute", times=held.total(), kinds=dict(held.most_common()))
