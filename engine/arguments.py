@@ -126,16 +126,17 @@ def _validator(argument: Argument) -> Any:
 
 def secrets_of(operation: Operation, values: Mapping[str, Any]) -> frozenset[str]:
     """The texts in the values of arguments declared `secret: true`, numbers as text."""
-    found = (_texts(values[one.name]) for one in operation.args if one.secret and one.name in values)
+    found = (texts_of(values[one.name]) for one in operation.args if one.secret and one.name in values)
     return frozenset(text for texts in found for text in texts if text)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_of(value: Any) -> Iterator[str]:
+    """The texts in a JSON value, numbers as text; neither names nor true, false and null."""
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, list):
         for element in value:
-            yield from _texts(element)
+            yield from texts_of(element)
     elif value is not None and not isinstance(value, bool):
         yield scalar_text(value) or ""
 

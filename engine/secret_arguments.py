@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine.arguments import secrets_of
+from engine.arguments import secrets_of, texts_of
 from engine.catalog import Catalog
 from engine.connector import Operation, Step
 from engine.errors import OursFailed
@@ -17,6 +17,9 @@ from engine.pipeline import Pipeline
 from engine.worked_out import WorkedOut
 
 Scope = Mapping[str, Any]
+Path = tuple[str, ...]
+
+_NONE: frozenset[str] = frozenset()
 
 
 def secret_texts(pipeline: Pipeline, catalog: Catalog, scope: Scope) -> set[str]:
@@ -26,6 +29,44 @@ def secret_texts(pipeline: Pipeline, catalog: Catalog, scope: Scope) -> set[str]
     seen = {"steps": {}, "item": None, "index": None, **scope}
     seen["vars"] = _mapped(pipeline, seen)
     return {text for step in pipeline.dispatch for text in _of_step(step, catalog, seen, seen["vars"])}
+
+
+def secret_sources(pipeline: Pipeline, catalog: Catalog, scope: Scope) -> set[str]:
+    """Texts of the event that a secret argument is made of, where it is made of one field: `upper(data.variables.pin)`.
+
+    Of several fields only some may be secret, such as a PIN that is chosen by an account's number.
+    """
+    if pipeline.name not in _with_secrets(catalog):
+        return set()
+    mapped = {entry.name: entry.value for entry in pipeline.map}
+    paths = (_read(expression, mapped) for step in pipeline.dispatch for expression in _secret(step, catalog, mapped))
+    return {text for read in paths if len(read) == 1 for path in read for text in texts_of(_at(scope, path)) if text}
+
+
+def _secret(step: Step, catalog: Catalog, mapped: Mapping[str, Expression]) -> Iterator[Expression]:
+    """The expressions of the step's secret arguments."""
+    given = mapped if step.arguments is None else step.arguments
+    for argument in catalog.operation(step.connector, step.operation).args:
+        if argument.secret and argument.name in given:
+            yield given[argument.name]
+
+
+def _read(expression: Expression, mapped: Mapping[str, Expression], within: frozenset[str] = _NONE) -> set[Path]:
+    """Paths of the event that it reads, also by way of `vars`."""
+    found: set[Path] = set()
+    for path in expression.reads:
+        name = path[1] if path[0] == "vars" and len(path) > 1 else ""
+        if name in mapped and name not in within:
+            found |= _read(mapped[name], mapped, within | {name})
+        elif path[0] == "data":
+            found.add(path)
+    return found
+
+
+def _at(value: Any, path: Path) -> Any:
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 def hands_over_secrets(catalog: Catalog) -> bool:

@@ -43,5 +43,15 @@ def without_secret_fields(value: Any, mask: str) -> Any:
     return value
 
 
+def held_in_secret_fields(value: Any) -> list[Any]:
+    """What these fields hold in a JSON value, however deep they stand."""
+    if isinstance(value, Mapping):
+        own = [member for name, member in value.items() if _is_secret(name)]
+        return own + [held for member in value.values() for held in held_in_secret_fields(member)]
+    if isinstance(value, list):
+        return [held for member in value for held in held_in_secret_fields(member)]
+    return []
+
+
 def _is_secret(name: str) -> bool:
     return name.lower().replace("_", "").replace("-", "") in SECRET_FIELDS

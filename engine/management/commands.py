@@ -28,12 +28,12 @@ async def events(project: Path, environ: Environ, wanted: EventFilter, since: st
         wanted = with_changes(wanted, since=parse_since(since, desk.now()))
         rows = await history.event_list(desk.store, wanted)
         waits = await waits_now(desk.store, desk.catalog, desk.clock)
+        secrets = await desk.secrets_in(*rows)
         if form == "json":
-            secrets = await desk.secrets_in_all(row.id for row in rows)
             print_json(desk.shown([history.event_json(row, waits) for row in rows], secrets))
         else:
             unknown = () if rows else history.unknown_names(wanted, desk.catalog)
-            print_lines(desk.lines([*history.list_lines(rows, wanted, waits), *unknown]))
+            print_lines(desk.lines([*history.list_lines(rows, wanted, waits), *unknown], secrets))
 
 
 async def show(project: Path, environ: Environ, asked: str, full: bool, form: str) -> None:
@@ -42,7 +42,7 @@ async def show(project: Path, environ: Environ, asked: str, full: bool, form: st
         event = await _event(desk, asked)
         waits = await waits_now(desk.store, desk.catalog, desk.clock)
         told = await history.event_story(desk.store, event, waits)
-        secrets = desk.secrets_in(await desk.store.stored_event(event.id))
+        secrets = await desk.secrets_in(event)
         if form == "json":
             print_json(desk.shown(told, secrets))
         else:
@@ -55,7 +55,7 @@ async def why(project: Path, environ: Environ, asked: str, form: str) -> None:
         event = await _event(desk, asked)
         stored = await desk.store.stored_event(event.id)
         entries = why_module.reasons(stored, desk.catalog) if stored else []
-        secrets = desk.secrets_in(stored)
+        secrets = await desk.secrets_in(event)
         if form == "json":
             print_json(desk.shown(entries, secrets))
         else:

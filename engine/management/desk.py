@@ -13,13 +13,11 @@ from typing import Any
 
 from engine.catalog import Catalog
 from engine.clock import SystemClock
-from engine.envelope import envelope
 from engine.errors import ConfigurationRefused
-from engine.event import Event
 from engine.loading.load import load_project
+from engine.management.event_secrets import secrets_of_events
 from engine.masking import Masker
-from engine.route import route
-from engine.secret_arguments import hands_over_secrets, secret_texts
+from engine.storage.protocol import EventRow
 from engine.storage.store import Store
 
 
@@ -44,19 +42,9 @@ class Desk:
         """Lines without them, each still one line, whatever a sender or system put into it."""
         return (self.masker.text(line, secrets).replace("\n", "\\n") for line in lines)
 
-    async def secrets_in_all(self, event_ids: Iterable[str]) -> set[str]:
-        """The same of several events."""
-        if not hands_over_secrets(self.catalog):
-            return set()
-        return {secret for event_id in event_ids for secret in self.secrets_in(await self.store.stored_event(event_id))}
-
-    def secrets_in(self, event: Event | None) -> set[str]:
-        """What the event brings that the pipelines taking it hand to arguments declared `secret: true`."""
-        if event is None:
-            return set()
-        scope = {**envelope(event, "", event.facts, None), "config": self.catalog.settings.config}
-        taking = (self.catalog.pipelines[one.pipeline] for one in route(event, self.catalog).taken)
-        return {text for pipeline in taking for text in secret_texts(pipeline, self.catalog, scope)}
+    async def secrets_in(self, *events: EventRow) -> set[str]:
+        """What these events bring that commands must not show. Raises StoreUnavailable."""
+        return await secrets_of_events(self.store, self.catalog, events)
 
 
 @asynccontextmanager

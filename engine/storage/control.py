@@ -54,6 +54,12 @@ class ControlArea(Area):
         )
         return None if files is None else {str(name): str(text) for name, text in from_json(files).items()}
 
+    async def configurations(self) -> list[tuple[str, datetime]]:
+        """The hashes of all configurations that were kept, and since when; the newest first."""
+        chosen = select(snapshots.c.config_hash, snapshots.c.at).order_by(snapshots.c.at.desc())
+        rows = await self._read(lambda connection: connection.execute(chosen).all())
+        return [(row.config_hash, instant(row.at)) for row in rows]
+
 
 def _holds(connection: Connection) -> list[Hold]:
     return [

@@ -40,6 +40,13 @@ class HistoryArea(Area):
         """All attempts of a delivery, in order."""
         return await self._read(lambda connection: _attempts(connection, delivery_id))
 
+    async def configurations_of(self, delivery_ids: Sequence[int]) -> set[str]:
+        """The hashes of the configurations that attempts of these deliveries ran with."""
+        if not delivery_ids:
+            return set()
+        chosen = select(attempts.c.config_hash).where(attempts.c.delivery_id.in_(delivery_ids)).distinct()
+        return await self._read(lambda connection: set(connection.execute(chosen).scalars()))
+
     async def replies(self, delivery_id: int) -> list[bytes]:
         """The recorded replies of its reads, as its attempts stored them, oldest first."""
         chosen = (
