@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
+from engine.addresses import shown
 from engine.catalog import Catalog
 from engine.masking import Masker
 from engine.pipeline import Pipeline
@@ -19,8 +19,8 @@ def summary_lines(catalog: Catalog, masker: Masker, part: Part, where: str) -> I
     """A few calm lines, without secrets. `where`: the URL it listens at; of workers, how many there are."""
     settings = catalog.settings
     yield f"{BEGINS[part]} {settings.instance}"
-    yield f"  store      {_address(settings.store, masker)}"
-    yield f"  queue      {_address(settings.queue, masker)}"
+    yield f"  store      {masker.text(shown(settings.store))}"
+    yield f"  queue      {masker.text(shown(settings.queue))}"
     receivers = (("from ESPF", settings.receive.espf), ("as a connector of NSPS", settings.receive.nsps))
     for sender, receiver in receivers if part != "worker" else ():
         if receiver is not None:
@@ -35,11 +35,6 @@ def summary_lines(catalog: Catalog, masker: Masker, part: Part, where: str) -> I
     if not catalog.pipelines:
         yield "  pipeline   none: events are stored, and `nsps replay` routes them once there is one"
     yield where if part == "worker" else f"Listening at {where}"
-
-
-def _address(url: str, masker: Masker) -> str:
-    """The address without the credentials that may stand in it."""
-    return masker.text(re.sub(r"://[^@/]*@", "://***@", url))
 
 
 def _receiver(sender: str, receiver: EspfReceiver | NspsReceiver, url: str) -> str:

@@ -47,7 +47,7 @@ async def test_a_queue_whose_address_cannot_be_read_refuses_the_start_and_a_serv
 def test_the_summary_says_what_is_on_and_what_is_off_and_why_without_secrets(tmp_path: Path) -> None:
     needy = (NSPS + "queue: ${NSPS_QUEUE}\n").replace("  nsps:\n", "  nsps:\n    needs: [SOME_TOKEN]\n")
     project = write_project(tmp_path / "project", needy, PIPELINE.replace("events:", "needs: [MISSING]\nevents:"))
-    environ = {**ENVIRON, "NSPS_STORE": "sqlite:///pass-word-1.db", "NSPS_QUEUE": "redis://user:hidden-word@host"}
+    environ = {**ENVIRON, "NSPS_STORE": "sqlite:///pass-word-1.db", "NSPS_QUEUE": "redis://user:hidden@word@host?password=other-word"}
     connector = project / "connectors" / "target.yaml"
     connector.write_text(
         connector.read_text() + 'windows: [{days: [sun], from: "02:00", to: "04:00", zone: Europe/Kyiv}]\n'
@@ -61,7 +61,7 @@ def test_the_summary_says_what_is_on_and_what_is_off_and_why_without_secrets(tmp
     assert "main: off, " in told and "MISSING" in told
     assert "Listening at http://h:1" in told
     assert "pass-word-1" not in told
-    assert "redis://***@host" in told
+    assert "redis://***@host\n" in told and "word@" not in told
 
 
 def test_a_start_to_which_nobody_can_send_says_so(tmp_path: Path) -> None:

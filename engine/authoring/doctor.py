@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from engine.addresses import shown
 from engine.catalog import Catalog
 from engine.clock import SystemClock
 from engine.errors import NspsError
@@ -119,14 +120,13 @@ def _parts(loaded: Loaded) -> Iterator[Finding]:
 
 async def _store(project: Path, catalog: Catalog) -> list[Finding]:
     url = catalog.settings.store
-    shown = url if "@" not in url else f"{url.split('://', 1)[0]}://…@{url.rsplit('@', 1)[1]}"
     try:
         store = await Store.open(url, project=project, clock=SystemClock(), instance=catalog.settings.instance)
         await store.close()
     except NspsError as error:
-        return [Finding(standing="must", what=f"the store {shown} cannot be used: {error}")]
+        return [Finding(standing="must", what=f"the store {shown(url)} cannot be used: {error}")]
     free_bytes = shutil.disk_usage(project).free
-    found = [Finding(standing="ok", what=f"the store {shown} answers")]
+    found = [Finding(standing="ok", what=f"the store {shown(url)} answers")]
     if free_bytes < 1024**3:
         what = f"only {free_bytes // 1024**2} MiB are free where the store is"
         found.append(
@@ -138,10 +138,7 @@ async def _store(project: Path, catalog: Catalog) -> list[Finding]:
 async def _queue(catalog: Catalog) -> list[Finding]:
     if "<" in catalog.settings.queue:
         return []  # its variable is not set, which is said already
-    try:
-        found = await examine(catalog.settings.queue, catalog.settings.instance)
-    except ValueError as error:
-        return [Finding(standing="must", what=f"the queue's address cannot be read: {error}", do="correct NSPS_QUEUE")]
+    found = await examine(catalog.settings.queue, catalog.settings.instance)
     return [Finding(standing=one.standing, what=one.what, do=one.do) for one in found]
 
 

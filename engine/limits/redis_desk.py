@@ -12,6 +12,7 @@ import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from engine.addresses import without_secrets
 from engine.errors import LimitsUnreachable
 from engine.limits.desk import Back, Question, Share
 
@@ -27,6 +28,7 @@ class RedisDesk:
     """Keys begin with `nsps:INSTANCE:limits:`; those of one connector share a slot of a cluster."""
 
     def __init__(self, url: str, instance: str, now: Now | None = None) -> None:
+        self._url = url
         self._client: Any = redis.asyncio.Redis.from_url(
             url,
             socket_timeout=ANSWER_WITHIN_S,
@@ -45,7 +47,7 @@ class RedisDesk:
                     await self._script(self._keys(question), [self._written(question)], asked)
                 answers = await asked.execute()
         except (redis.RedisError, OSError) as error:
-            raise LimitsUnreachable(f"{type(error).__name__}: {error}") from error
+            raise LimitsUnreachable(f"{type(error).__name__}: {without_secrets(str(error), self._url)}") from error
         return [_share(orjson.loads(answer)) for answer in answers]
 
     async def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from engine.addresses import kind_of, meant, without_secrets
 from engine.errors import WrongUse
 from engine.queues.embedded import embedded_queue
 from engine.queues.queue import MessageQueue
@@ -37,12 +38,21 @@ def open_queue(url: str, instance: str) -> MessageQueue:
 
     Raises WrongUse, saying what to write, when there is none of that kind or the address cannot be read.
     """
-    scheme = url.partition(":")[0]
-    if scheme not in QUEUES:
-        raise WrongUse(
-            f"queue: {scheme!r} is no queue this version knows; write embedded, redis://HOST:6379/0 or amqp://HOST"
-        )
+    scheme = known_kind(url)
     try:
         return QUEUES[scheme](url, instance)
     except ValueError as error:
-        raise WrongUse(f"queue: its address ({scheme}://…) cannot be read: {error}") from error
+        raise WrongUse(
+            f"queue: its address ({scheme}://…) cannot be read: {without_secrets(str(error), url)}"
+        ) from error
+
+
+def known_kind(url: str) -> str:
+    """The scheme of the address, one of QUEUES. Raises WrongUse, saying what to write, for any other."""
+    scheme = kind_of(url)
+    if scheme not in QUEUES:
+        named = repr(scheme) if scheme else "what stands there"
+        raise WrongUse(
+            f"queue: {named} is no queue this version knows{meant(scheme, QUEUES)}; write embedded, redis://HOST:6379/0 or amqp://HOST"
+        )
+    return scheme

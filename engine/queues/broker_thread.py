@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from engine.addresses import without_secrets
 from engine.errors import QueueUnreachable
 
 T = TypeVar("T")
@@ -18,9 +19,11 @@ WITHIN_S = 4.0
 
 
 class BrokerThread:
-    """`errors` are those of the server's client. A job must end by itself sooner or later: give its sockets timeouts."""
+    """`errors` are those of the client of the server at `url`. A job must end by itself sooner or later: give its sockets
+    timeouts."""
 
-    def __init__(self, errors: tuple[type[Exception], ...], within_s: float = WITHIN_S) -> None:
+    def __init__(self, url: str, errors: tuple[type[Exception], ...], within_s: float = WITHIN_S) -> None:
+        self._url = url
         self._errors = errors
         self._within_s = within_s
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="queue")
@@ -35,7 +38,7 @@ class BrokerThread:
         except TimeoutError as error:
             raise QueueUnreachable(f"it did not answer within {self._within_s:g} s") from error
         except self._errors as error:
-            raise QueueUnreachable(str(error) or type(error).__name__) from error
+            raise QueueUnreachable(without_secrets(str(error), self._url) or type(error).__name__) from error
 
     async def _run(self, job: Callable[[], T]) -> T:
         if self._last is not None and not self._last.done():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from engine.errors import QueueUnreachable
+from engine.addresses import without_secrets
+from engine.errors import QueueUnreachable, WrongUse
+from engine.queues import known_kind
 from engine.queues.broker_thread import BrokerThread
 from engine.value import value
 
@@ -22,13 +24,19 @@ class Examined:
 
 async def examine(url: str, instance: str) -> list[Examined]:
     """What is found at a queue's address; changes nothing but a key that says this instance is alive."""
-    scheme = url.partition(":")[0]
+    try:
+        scheme = known_kind(url)
+    except WrongUse as wrong:
+        return [Examined(standing="must", what=str(wrong), do="correct NSPS_QUEUE")]
     if scheme == "embedded":
         return [
             Examined(standing="ok", what="the queue is embedded: receiving and delivering in one process, `nsps run`")
         ]
     try:
         return await (_redis(url, instance) if scheme in {"redis", "rediss"} else _rabbitmq(url, instance))
+    except ValueError as error:
+        what = f"the queue's address cannot be read: {without_secrets(str(error), url)}"
+        return [Examined(standing="must", what=what, do="correct NSPS_QUEUE")]
     except QueueUnreachable as error:
         do = (
             "events are taken all the same, and delivered from the store, seconds later; correct NSPS_QUEUE or start it"
@@ -42,7 +50,7 @@ async def _redis(url: str, instance: str) -> list[Examined]:
     from engine.queues.redis_queue import HintBroker, namespace_of
 
     broker = HintBroker(url, namespace_of(instance))
-    thread = BrokerThread((redis.RedisError, OSError))
+    thread = BrokerThread(url, (redis.RedisError, OSError))
     try:
         told: dict[str, Any] = await thread.do(lambda: {**broker.client.info("server"), **broker.client.info("memory")})
         waiting = await thread.do(broker.depth)

@@ -29,7 +29,7 @@ def rabbitmq_queue(url: str, instance: str) -> DramatiqQueue:
     broker = HintBroker(url)
     wire = Wire(
         broker=broker,
-        thread=BrokerThread((pika.exceptions.AMQPError, OSError, DramatiqError)),
+        thread=BrokerThread(url, (pika.exceptions.AMQPError, OSError, DramatiqError)),
         depth=lambda: broker.depth(name),
         idle_ms=IDLE_MS,
         close=broker.close,

@@ -31,7 +31,7 @@ def redis_queue(url: str, instance: str) -> DramatiqQueue:
     broker = HintBroker(url, namespace_of(instance))
     wire = Wire(
         broker=broker,
-        thread=BrokerThread((redis.RedisError, OSError, DramatiqError)),
+        thread=BrokerThread(url, (redis.RedisError, OSError, DramatiqError)),
         depth=broker.depth,
         idle_ms=IDLE_MS,
         close=broker.close,

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from engine.addresses import without_secrets
 from engine.errors import StoreUnavailable, WrongUse
 from engine.storage.committer import unavailable
 from engine.storage.direct import execute, give_up, lay_lines, settle
@@ -76,6 +77,7 @@ class ServerConnections:
 
     def __init__(self, url: str, instance: str) -> None:
         self.schema = schema_of(instance)
+        self._url = url
         self._conninfo = _conninfo(url)
         self._writing = self._pool(WRITERS, {})
         # What people ask for is planned for the days it concerns, each time; what is done all day is planned once.
@@ -109,7 +111,7 @@ class ServerConnections:
     def _pool(self, size: int, settings: Mapping[str, str]) -> Engine:
         engine = create_engine(
             "postgresql+psycopg://",
-            creator=lambda: _connect(self._conninfo, _session(self.schema, {**SETTINGS, **settings})),
+            creator=lambda: _connect(self._conninfo, _session(self.schema, {**SETTINGS, **settings}), self._url),
             poolclass=QueuePool,
             pool_size=size,
             max_overflow=0,
@@ -164,8 +166,12 @@ def _may_repeat(engine: Engine, error: DBAPIError, committing: bool) -> bool:
     return state in AGAIN or (error.connection_invalidated and not committing)
 
 
-def _connect(conninfo: str, session: sql.Composed) -> psycopg.Connection[Any]:
-    connection = psycopg.connect(conninfo)
+def _connect(conninfo: str, session: sql.Composed, url: str) -> psycopg.Connection[Any]:
+    try:
+        connection = psycopg.connect(conninfo)
+    except psycopg.Error as error:
+        error.args = (without_secrets(str(error), url),)  # it names the parts of the address as it understood them
+        raise
     # One type for every integer, so that a statement is prepared once and not for each width of its values.
     connection.adapters.register_dumper(int, Int8Dumper)
     connection.autocommit = True
@@ -178,7 +184,7 @@ def _conninfo(url: str) -> str:
         given = psycopg.conninfo.conninfo_to_dict(url)
         return psycopg.conninfo.make_conninfo(**{**REACHED_BY, **given})
     except psycopg.Error as error:
-        raise WrongUse(f"store: this is no address of a PostgreSQL: {error}") from error
+        raise WrongUse(f"store: this is no address of a PostgreSQL: {without_secrets(str(error), url)}") from error
 
 
 def _session(schema: str, settings: Mapping[str, str]) -> sql.Composed:

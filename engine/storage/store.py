@@ -9,6 +9,7 @@ from typing import Self
 
 from sqlalchemy import text
 
+from engine.addresses import kind_of, meant, shown, without_secrets
 from engine.clock import Clock, SystemClock
 from engine.errors import StoreUnavailable, WrongUse
 from engine.storage import schema
@@ -26,6 +27,8 @@ from engine.storage.refusing import RefusalArea
 from engine.storage.replaying import ReplayArea
 from engine.storage.sqlite import FileConnections, MemoryConnections, file_of
 from engine.storage.sweeping import SweepArea
+
+KINDS = ("postgresql", "postgres", "sqlite")
 
 
 class Store(
@@ -102,24 +105,22 @@ async def migrate(url: str, *, project: Path, instance: str = "nsps") -> str:
 def _away(error: Exception, url: str) -> StoreUnavailable:
     """The same, naming the store."""
     away = error if isinstance(error, StoreUnavailable) else unavailable(error)
-    return StoreUnavailable(f"{away} (the store is {shown(url)})")
+    return StoreUnavailable(f"{without_secrets(str(away), url)} (the store is {shown(url)})")
+
+
+def _named(kind: str) -> str:
+    return f"`{kind}:`" if kind else "its address"
 
 
 def connect(url: str, project: Path, instance: str) -> Connections:
     """How the store `url` is reached."""
-    kind = url.partition(":")[0]
+    kind = kind_of(url)
     if kind in {"postgresql", "postgres"}:
         return ServerConnections(url, instance)
     if kind != "sqlite" or not url.startswith("sqlite://"):
         raise WrongUse(
-            f"store: `{kind}:` is no store; write `sqlite:///var/nsps.db` (relative to the project) or "
+            f"store: {_named(kind)} is no store{meant(kind, KINDS)}; write `sqlite:///var/nsps.db` (relative to the project) or "
             "`postgresql://USER:PASSWORD@HOST/DATABASE`"
         )
     path = file_of(url, project)
     return MemoryConnections() if path is None else FileConnections(path)
-
-
-def shown(url: str) -> str:
-    """The address without what must not be read in a log."""
-    kind, _, rest = url.partition("://")
-    return f"{kind}://…@{rest.rpartition('@')[2].partition('?')[0]}" if kind.startswith("postgres") else url

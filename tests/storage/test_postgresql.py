@@ -20,7 +20,7 @@ from engine.storage import claiming, schema
 from engine.storage.claiming import Wanted, claim_group
 from engine.storage.postgresql import ServerConnections, schema_of
 from engine.storage.protocol import Arrival
-from engine.storage.store import Store, migrate, shown
+from engine.storage.store import Store, migrate
 from engine.storage.tables import deliveries, metadata
 from tests.postgres import Server, new_instance, running
 from tests.storage.conftest import NOON, Place
@@ -278,10 +278,6 @@ async def test_a_user_that_may_not_make_the_schema_is_told_who_must(place: Place
 async def test_an_address_libpq_does_not_know_says_so(place: Place, url: str) -> None:
     with pytest.raises(WrongUse, match="no address of a PostgreSQL"):
         await Store.open(url, project=place.project, clock=SystemClock())
-
-
-def test_a_password_is_never_shown(place: Place) -> None:
-    assert "secret" not in shown("postgresql://u:secret@h:5432/x?sslpassword=secret")
 
 
 # --- time -------------------------------------------------------------------------------------------------------------
