@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from urllib.parse import unquote, unquote_plus
 
 from engine.loading.suggest import nearest
@@ -15,6 +15,10 @@ _PASSWORDS = frozenset(
 _KIND = re.compile(r"[a-z][a-z0-9+.-]{0,19}")
 # Drivers end the password at one of these when it was not percent-encoded, and take the rest for a host or a port.
 _DELIMITERS = re.compile(r"[@/?#:]")
+_KINDS: Mapping[str, tuple[str, ...]] = {
+    "store": ("postgresql", "sqlite"),
+    "queue": ("embedded", "redis", "rediss", "amqp", "amqps"),
+}
 _TELLING = 4  # shorter pieces are found in anything
 
 
@@ -37,6 +41,13 @@ def meant(kind: str, kinds: Collection[str]) -> str:
     """`; did you mean redis?` where one of the kinds is near; empty where none is."""
     near = nearest(kind, kinds)
     return f"; did you mean {near}?" if near else ""
+
+
+def meant_by(keys: Sequence[str | int], url: str) -> tuple[str, ...]:
+    """A note on what a misspelt `store` or `queue` may have meant. It says nothing of the address but a kind there is."""
+    kinds = _KINDS.get(str(keys[0]), ()) if len(keys) == 1 else ()
+    near = nearest(kind_of(url), kinds) if kinds else None
+    return (f"did you mean {near}{'' if near == 'embedded' else '://'}?",) if near else ()
 
 
 def without_secrets(said: str, url: str) -> str:

@@ -15,9 +15,21 @@ import orjson
 import structlog
 
 from engine.control_characters import neutral
+from engine.errors import WrongUse
 from engine.masking import Masker
 
 Form = Literal["json", "console"]
+
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def level_of(text: str) -> str:
+    """The level that NSPS_LOG names; info where it is not set. Raises WrongUse for any other word."""
+    level = text.strip().upper() or "INFO"
+    if level not in logging.getLevelNamesMapping():  # it knows WARN and CRITICAL, too
+        raise WrongUse(f"NSPS_LOG: {text!r} is no log level; there are {', '.join(LEVELS)}")
+    return level
 
 
 def set_up_log(masker: Masker, form: Form | None = None, level: str = "INFO", stream: TextIO | None = None) -> None:

@@ -32,8 +32,8 @@ _SAYING = (
 
 _FAULTS = {
     "connect": "nothing was sent to {name}: it could not be reached",
-    "timeout": "no answer from {name} in time; it may have done it",
-    "lost": "the connection to {name} broke before it answered; it may have done it",
+    "timeout": "no answer from {name} in time{perhaps}",
+    "lost": "the connection to {name} broke before it answered{perhaps}",
     "unreadable": "the answer of {name} cannot be read as {reads}",
 }
 
@@ -43,7 +43,8 @@ def in_words(operation: Operation, reply: Reply) -> str:
     name = f"{operation.connector}.{operation.name}"
     if reply.error is not None:
         status = f"HTTP {reply.status}: " if isinstance(reply.status, int) else ""
-        words = _FAULTS[reply.error].format(name=name, reads=operation.reply)
+        perhaps = "" if operation.read_only else "; it may have done it"
+        words = _FAULTS[reply.error].format(name=name, reads=operation.reply, perhaps=perhaps)
         return f"{status}{words}" + (f": {reply.detail}" if reply.detail else "")
     status = f"HTTP {reply.status}" if isinstance(reply.status, int) else f"status {reply.status}"
     said = reply.detail or what_it_says(reply)  # the transport's word on a redirect tells more than its body

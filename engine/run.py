@@ -19,7 +19,7 @@ from engine.catalog import Catalog
 from engine.clock import SystemClock
 from engine.errors import WrongUse
 from engine.loading.load import open_project
-from engine.log import set_up_log
+from engine.log import level_of, set_up_log
 from engine.masking import Masker
 from engine.process import Part, Process
 from engine.reload import Reload
@@ -62,7 +62,7 @@ def opened(project: Path, environ: Mapping[str, str], shared_by: str | None) -> 
     """
     catalog = open_project(project, environ)
     masker = Masker(catalog.secrets)
-    set_up_log(masker, level=environ.get("NSPS_LOG") or "info")
+    set_up_log(masker, level=level_of(environ.get("NSPS_LOG", "")))
     if shared_by is not None:
         _refuse_what_is_for_one_process(catalog.settings, shared_by)
     return catalog, masker

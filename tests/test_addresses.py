@@ -9,6 +9,7 @@ import pytest
 from engine.addresses import kind_of, shown, without_secrets
 from engine.clock import SystemClock
 from engine.errors import QueueUnreachable, StoreUnavailable, WrongUse
+from engine.loading.load import load_project
 from engine.queues import open_queue
 from engine.queues.examining import examine
 from engine.storage.store import Store
@@ -61,9 +62,30 @@ def test_a_misspelt_kind_of_queue_is_told_what_was_meant(url: str, expected: str
     assert expected in str(failed.value)
 
 
+@pytest.mark.parametrize("written", ["queue: reddis://hush99", "store: postgres://hush99/x"])
+@pytest.mark.parametrize("from_environment", [False, True])
+def test_a_misspelt_kind_in_nsps_yaml_is_told_what_was_meant(
+    tmp_path: Path, written: str, from_environment: bool
+) -> None:
+    key, _, url = written.partition(": ")
+    (tmp_path / "nsps.yaml").write_text(f"instance: a\n{key}: {'${ADDRESS}' if from_environment else url}\n")
+    loaded = load_project(tmp_path, {"ADDRESS": url}, placeholders=False)
+    notes = [note for problem in loaded.problems for note in problem.notes]
+    assert f"did you mean {'redis' if key == 'queue' else 'postgresql'}://?" in notes
+    assert "hush99" not in "".join(notes)
+
+
 async def test_a_misspelt_kind_of_store_is_told_what_was_meant(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match=r"`postgresq:` is no store; did you mean postgresql\?"):
         await Store.open("postgresq://h/x", project=tmp_path, clock=SystemClock())
+
+
+async def test_a_server_that_is_away_at_the_start_is_told_on_one_line_with_what_to_check(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable) as failed:
+        await Store.open("postgresql://u@127.0.0.1:1/x", project=tmp_path, clock=SystemClock())
+    said = str(failed.value)
+    assert "See that the server runs and that the address is right" in said
+    assert "by itself" not in said and "?." not in said and "\n" not in said
 
 
 @pytest.mark.parametrize(("text", "kind"), [("redis://h", "redis"), ("host=h password=hush9", ""), ("hu sh:9", "")])

@@ -13,7 +13,7 @@ import pytest
 from engine.errors import WrongUse
 from engine.loading.load import open_project
 from engine.masking import Masker
-from engine.run import running
+from engine.run import opened, running
 from engine.serving import listen, url_of
 from engine.summary import summary_lines
 from tests.target import NSPS, PIPELINE, SECRETS, write_project
@@ -47,7 +47,11 @@ async def test_a_queue_whose_address_cannot_be_read_refuses_the_start_and_a_serv
 def test_the_summary_says_what_is_on_and_what_is_off_and_why_without_secrets(tmp_path: Path) -> None:
     needy = (NSPS + "queue: ${NSPS_QUEUE}\n").replace("  nsps:\n", "  nsps:\n    needs: [SOME_TOKEN]\n")
     project = write_project(tmp_path / "project", needy, PIPELINE.replace("events:", "needs: [MISSING]\nevents:"))
-    environ = {**ENVIRON, "NSPS_STORE": "sqlite:///pass-word-1.db", "NSPS_QUEUE": "redis://user:hidden@word@host?password=other-word"}
+    environ = {
+        **ENVIRON,
+        "NSPS_STORE": "sqlite:///pass-word-1.db",
+        "NSPS_QUEUE": "redis://user:hidden@word@host?password=other-word",
+    }
     connector = project / "connectors" / "target.yaml"
     connector.write_text(
         connector.read_text() + 'windows: [{days: [sun], from: "02:00", to: "04:00", zone: Europe/Kyiv}]\n'
@@ -62,6 +66,12 @@ def test_the_summary_says_what_is_on_and_what_is_off_and_why_without_secrets(tmp
     assert "Listening at http://h:1" in told
     assert "pass-word-1" not in told
     assert "redis://***@host\n" in told and "word@" not in told
+
+
+def test_a_log_level_that_is_none_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    project = write_project(tmp_path / "project")
+    with pytest.raises(WrongUse, match="NSPS_LOG: 'loud' is no log level; there are debug, info, warning, error"):
+        opened(project, {**ENVIRON, "NSPS_LOG": "loud"}, None)
 
 
 def test_a_start_to_which_nobody_can_send_says_so(tmp_path: Path) -> None:

@@ -156,6 +156,18 @@ def test_a_fault_is_told_in_words_with_what_the_transport_saw(error: Any, reason
 
 
 @pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ("timeout", "no answer from sys.sync in time"),
+        ("lost", "the connection to sys.sync broke before it answered"),
+    ],
+)
+def test_of_what_only_reads_nobody_asks_whether_it_was_done(error: Any, reason: str) -> None:
+    verdict = judge(operation("sync", read_only=True), reply(error=error, detail=""), {}, {})
+    assert verdict.reason == reason
+
+
+@pytest.mark.parametrize(
     ("header", "seconds"),
     [
         ("120", 120),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from engine.addresses import meant_by
 from engine.loading.environment import Filled
 from engine.loading.findings import Findings
 from engine.loading.node import Node
@@ -24,6 +25,7 @@ def check_values(filled: Filled, kind: str, source: Source, findings: Findings) 
             continue
         if node.place in wrong:
             notes = tuple(note for note in wrong[node.place].notes if "did you mean" not in note)
+            notes = (*meant_by(keys, node.value), *notes)
             findings.error("NSPS406", f"the value of {names} cannot be `{key}`", node, notes=notes)
         elif keys[0] in ("auth", "receive") and any(ord(char) < 32 for char in node.value):
             findings.error(

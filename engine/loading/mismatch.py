@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from engine.addresses import meant_by
 from engine.loading.branches import Choice, types
 from engine.loading.failure import Failure
 from engine.loading.node import Node
@@ -164,8 +165,9 @@ class Mismatch:
 
     def _pattern(self, failure: Failure) -> Problem:
         node = self._at(failure)
-        value = "what stands here" if failure.secret else shown(node)
-        better = () if failure.secret else meant(str(node.value), failure.part["pattern"])
+        secret = failure.secret
+        value = "what stands here" if secret else shown(node)
+        better = meant_by(failure.path, str(node.value)) if secret else meant(str(node.value), failure.part["pattern"])
         notes = (*better, failure.part["description"], *examples(failure))
         return self._problem("NSPS108", f"{value} cannot be {a_title(failure.part)}", node, notes=notes)
 

@@ -133,21 +133,29 @@ def _run(connection: Connection, group: Sequence[_Entry]) -> list[Any]:
     return answers
 
 
-def unavailable(error: Exception) -> StoreUnavailable:
-    """The error of the database in our words; its own follow, without the values of the row."""
-    said = str(getattr(error, "orig", None) or error)
-    found = StoreUnavailable(f"the store cannot do it now: {said}{_remedy(said)}")
+def unavailable(error: Exception, *, opening: bool = False) -> StoreUnavailable:
+    """The error of the database in our words; its own follow on one line, without the values of the row.
+
+    `opening`: whoever opens the store ends with this error, so nothing comes back by itself.
+    """
+    said = " ".join(str(getattr(error, "orig", None) or error).split())
+    remedy = _remedy(said, opening)
+    found = StoreUnavailable(
+        f"the store cannot do it now: {said}{'.' if remedy and said[-1:] not in '.?!' else ''}{remedy}"
+    )
     found.__cause__ = error
     return found
 
 
-def _remedy(said: str) -> str:
+def _remedy(said: str, opening: bool) -> str:
     if "full" in said or "No space left" in said:
-        return ". Free space on its disk; nothing needs a restart"
+        return " Free space on its disk; nothing needs a restart"
     if "locked" in said:
-        return ". Another process holds its write lock: look for a long transaction, a backup or a shell on the file"
+        return " Another process holds its write lock: look for a long transaction, a backup or a shell on the file"
     if any(words in said for words in ("connection", "terminating", "starting up", "shutting down")):
-        return ". It is reached again by itself when the server answers; see that the address and the server are right"
+        if opening:
+            return " See that the server runs and that the address is right"
+        return " It is reached again by itself when the server answers; see that the address and the server are right"
     if "readonly" in said or "unable to open" in said:
-        return ". Check that this user may write the file and its folder"
+        return " Check that this user may write the file and its folder"
     return ""

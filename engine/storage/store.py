@@ -104,7 +104,7 @@ async def migrate(url: str, *, project: Path, instance: str = "nsps") -> str:
 
 def _away(error: Exception, url: str) -> StoreUnavailable:
     """The same, naming the store."""
-    away = error if isinstance(error, StoreUnavailable) else unavailable(error)
+    away = error if isinstance(error, StoreUnavailable) else unavailable(error, opening=True)
     return StoreUnavailable(f"{without_secrets(str(away), url)} (the store is {shown(url)})")
 
 
