@@ -54,7 +54,15 @@ def test_outside_a_project_each_command_says_how_to_begin(tmp_path: Path, comman
 
 
 @pytest.mark.parametrize("command", [*EVERY, "show 1", "dry-run x"])
-def test_configuration_with_errors_is_shown_as_validate_shows_it(folder: Path, nsps: Keyboard, command: str) -> None:
+def test_settings_with_errors_are_shown_as_validate_shows_them(folder: Path, nsps: Keyboard, command: str) -> None:
+    (folder / "nsps.yaml").write_text("instance: test\n\tstore: []\n")
+    said = nsps(*command.split())
+    assert said.code == 1
+    assert "nsps.yaml:2:1" in said.both or "nsps validate shows" in said.both
+
+
+@pytest.mark.parametrize("command", ["validate", "test", "doctor", "dry-run x"])
+def test_other_files_with_errors_are_shown_by_what_works_from_them(folder: Path, nsps: Keyboard, command: str) -> None:
     (folder / "pipelines/main.yaml").write_text("pipeline: main\n\tevents: []\n")
     said = nsps(*command.split())
     assert said.code == 1

@@ -15,6 +15,7 @@ from engine.connector import Connector
 from engine.errors import ConfigurationRefused
 from engine.loading.assemble import Assembly
 from engine.loading.environment import Environ
+from engine.loading.files import SETTINGS
 from engine.loading.lint_events import check_events
 from engine.loading.lint_names import check_names
 from engine.loading.lint_operations import check_operations
@@ -47,15 +48,22 @@ _IGNORE: Final = re.compile(r"#\s*nsps:\s*ignore\s+((?:NSPS\d+[,\s]*)+)")
 class Loaded:
     """What loading a project gave. `catalog` None when it is refused.
 
-    `problems` are sorted: errors before warnings, by file and line. `texts` holds each file read, by its name in
-    problems; `files` is how many.
+    `readable` is what could be read of it all the same, None when nsps.yaml itself has errors: for looking into the store,
+    never to run. `problems` are sorted: errors before warnings, by file and line. `texts` holds each file read, by its name
+    in problems; `files` is how many.
     """
 
     catalog: Catalog | None
+    readable: Catalog | None = None
     problems: tuple[Problem, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
     files: int = 0
     tests: tuple[TestFile, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that refuse it."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
 
 
 def open_project(folder: Path, environ: Mapping[str, str]) -> Catalog:
@@ -81,9 +89,12 @@ def load_project(folder: Path, environ: Mapping[str, str], *, placeholders: bool
         refuse_unset(project)
     found = _heeded(_one_per_cause(project.findings.problems), assembly.texts)
     problems = _sorted(found, list(assembly.texts))
-    refused = project.settings is None or any(problem.severity == "error" for problem in problems)
+    refused = {problem.place.file for problem in problems if problem.severity == "error"}
+    sound = project.settings is not None and SETTINGS not in refused
+    readable = _catalog(project, assembly, project.settings.value) if project.settings and sound else None
     return Loaded(
-        catalog=None if refused or project.settings is None else _catalog(project, assembly, project.settings.value),
+        catalog=None if refused else readable,
+        readable=readable,
         problems=problems,
         texts=assembly.texts,
         files=len(assembly.texts),

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace as with_changes
 from pathlib import Path
+from typing import Any
 
 from engine.command import parse_since, print_json, print_lines
-from engine.errors import ConfigurationRefused, WrongUse
+from engine.errors import WrongUse
 from engine.management import control, history
 from engine.management import why as why_module
-from engine.management.desk import Desk, open_desk, who
+from engine.management.desk import Desk, open_desk, readable_of, who
 from engine.management.refused import admit_refusal, refused_lines
 from engine.management.replay import Replay
 from engine.management.replay import replay as replay_now
+from engine.management.standing_in import refusal, without_contents
 from engine.management.waits import waits_now
 from engine.storage.protocol import EventFilter, EventRow
-from engine.terminal import say
+from engine.terminal import say, state
 
 Environ = Mapping[str, str]
 Names = tuple[str | None, str | None]
@@ -30,7 +32,7 @@ async def events(project: Path, environ: Environ, wanted: EventFilter, since: st
         waits = await waits_now(desk.store, desk.catalog, desk.clock)
         secrets = await desk.secrets_in(*rows)
         if form == "json":
-            print_json(desk.shown([history.event_json(row, waits) for row in rows], secrets))
+            print_json(desk.shown([_as_shown(desk, history.event_json(row, waits)) for row in rows], secrets))
         else:
             unknown = () if rows else history.unknown_names(wanted, desk.catalog)
             print_lines(desk.lines([*history.list_lines(rows, wanted, waits), *unknown], secrets))
@@ -41,17 +43,17 @@ async def show(project: Path, environ: Environ, asked: str, full: bool, form: st
     async with open_desk(project, environ) as desk:
         event = await _event(desk, asked)
         waits = await waits_now(desk.store, desk.catalog, desk.clock)
-        told = await history.event_story(desk.store, event, waits)
+        told = _as_shown(desk, await history.event_story(desk.store, event, waits))
         secrets = await desk.secrets_in(event)
         if form == "json":
             print_json(desk.shown(told, secrets))
         else:
-            print_lines(desk.lines(history.story_lines(event, told, waits, full=full), secrets))
+            print_lines(desk.lines(history.story_lines(event, told, waits, full=full and not desk.hides), secrets))
 
 
 async def why(project: Path, environ: Environ, asked: str, form: str) -> None:
     """Prints why each pipeline takes an event or not, by the configuration of this folder."""
-    async with open_desk(project, environ) as desk:
+    async with open_desk(project, environ, "nsps why answers by the files of this folder") as desk:
         event = await _event(desk, asked)
         stored = await desk.store.stored_event(event.id)
         entries = why_module.reasons(stored, desk.catalog) if stored else []
@@ -64,21 +66,21 @@ async def why(project: Path, environ: Environ, asked: str, form: str) -> None:
 
 async def replay(project: Path, environ: Environ, asked: Replay) -> None:
     """Makes the new deliveries and says which."""
-    async with open_desk(project, environ) as desk:
+    async with open_desk(project, environ, "nsps replay sends by the files of this folder") as desk:
         print_lines(await replay_now(desk.store, desk.catalog, asked, desk.now()))
 
 
 async def pause(project: Path, environ: Environ, names: Names, reason: str) -> None:
     """Pauses everything, a pipeline or a connector."""
     async with open_desk(project, environ) as desk:
-        scope = control.scope_of(desk.catalog, *names)
+        scope = control.scope_of(desk.names, *names)
         say(await control.pause(desk.store, scope, who(), reason, desk.now()))
 
 
 async def resume(project: Path, environ: Environ, names: Names) -> None:
     """Lifts a pause, or the hold of a connector whose login was refused."""
     async with open_desk(project, environ) as desk:
-        scope = control.scope_of(desk.catalog, *names)
+        scope = control.scope_of(desk.names, *names)
         say(await control.resume(desk.store, scope, desk.now()))
 
 
@@ -86,6 +88,8 @@ async def status(project: Path, environ: Environ, form: str) -> None:
     """Prints how things stand."""
     async with open_desk(project, environ) as desk:
         told = await control.standing(desk.store, desk.catalog, desk.clock)
+        if desk.instead is not None:
+            told["configuration"] = None
         if form == "json":
             print_json(desk.shown(told))
         else:
@@ -97,14 +101,15 @@ async def refused(project: Path, environ: Environ, limit: int, form: str) -> Non
     async with open_desk(project, environ) as desk:
         kept = await desk.store.refusals(limit)
         if form == "json":
-            print_json(desk.shown([history.as_json(refusal) for refusal in kept]))
+            shown = [history.as_json(refusal) for refusal in kept]
+            print_json(desk.shown([{**one, "body": None} for one in shown] if desk.hides else shown))
         else:
             print_lines(desk.lines(refused_lines(kept, (await desk.store.counts())["refused"])))
 
 
 async def admit(project: Path, environ: Environ, refusal_id: int) -> None:
     """Takes a refused body in."""
-    async with open_desk(project, environ) as desk:
+    async with open_desk(project, environ, "nsps refused admit routes by the files of this folder") as desk:
         say(await admit_refusal(desk, refusal_id))
 
 
@@ -124,11 +129,15 @@ async def migrate(project: Path, environ: Environ) -> None:
     from engine.storage.store import migrate as migrate_store
 
     loaded = load_project(project, environ, placeholders=True)
+    settings = readable_of(loaded).settings
     if loaded.catalog is None:
-        raise ConfigurationRefused(loaded.problems, loaded.texts)
-    settings = loaded.catalog.settings
+        say(f"{state('failed', 'nsps')}: {refusal(loaded)}", error=True)
     version = await migrate_store(settings.store, project=project, instance=settings.instance)
     say(f"the store's schema is version {version}, the one this version works with")
+
+
+def _as_shown(desk: Desk, event: dict[str, Any]) -> dict[str, Any]:
+    return without_contents(event) if desk.hides else event
 
 
 async def _event(desk: Desk, asked: str) -> EventRow:

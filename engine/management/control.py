@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,11 +19,12 @@ from engine.terminal import faint, instant, state, strong, table
 STATES = ("waiting", "running", "delivered", "skipped", "superseded", "failed")
 
 
-def scope_of(catalog: Catalog, pipeline: str | None, connector: str | None) -> str:
-    """`all`, `pipeline:NAME` or `connector:NAME`. Raises WrongUse for a name that is not there."""
+def scope_of(names: Mapping[str, Collection[str]], pipeline: str | None, connector: str | None) -> str:
+    """`all`, `pipeline:NAME` or `connector:NAME`. Raises WrongUse for a name that is not among those of its kind."""
     if pipeline and connector:
         raise WrongUse("name a pipeline or a connector, not both")
-    for kind, name, known in (("pipeline", pipeline, catalog.pipelines), ("connector", connector, catalog.connectors)):
+    for kind, name in (("pipeline", pipeline), ("connector", connector)):
+        known = names[kind]
         if name and name not in known:
             near = nearest(name, known)
             hint = f"; did you mean {near}?" if near else f"; there are {', '.join(sorted(known)) or 'none'}"
@@ -49,7 +50,9 @@ async def resume(control: Control, scope: str, now: datetime) -> str:
 
 
 async def standing(store: Any, catalog: Catalog, clock: Clock) -> dict[str, Any]:
-    """How things stand, as JSON values: counts, holds, processes, pipelines that are off or keep deliveries waiting."""
+    """How things stand, as JSON values: counts, holds, processes, pipelines that are off or keep deliveries waiting.
+
+    `configuration`: the hash of the folder's."""
     now = clock.now()
     counts = dict(await _history(store).counts())
     waits = await waits_now(store, catalog, clock)
@@ -95,13 +98,14 @@ def standing_lines(told: Mapping[str, Any], now: datetime) -> Iterator[str]:
     for line in window_lines(told["windows"]):
         yield f"not called {line}"
     yield from _process_lines(told)
-    yield faint(f"this folder: configuration {told['configuration'][:12]}")
+    own = told["configuration"]
+    yield faint(f"this folder: configuration {own[:12]}" if own else "this folder: its configuration is refused")
 
 
 def _process_lines(told: Mapping[str, Any]) -> Iterator[str]:
     for process in told["processes"]:
         word = state("ok", "alive") if process["alive"] else state("failed", "silent")
-        differs = process["configuration"] != told["configuration"]
+        differs = told["configuration"] not in (None, process["configuration"])
         note = state("retry", "  other configuration than this folder") if differs else ""
         where = f"{strong(process['host'])} pid {process['pid']}"
         yield f"{word} {where}, since {instant(process['started_at'])}, configuration {process['configuration'][:12]}{note}"

@@ -6,15 +6,13 @@ A folder may have lost the pipeline that took the event. The store keeps the con
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from collections.abc import Iterator, Sequence
 
 from engine.arguments import texts_of
 from engine.catalog import Catalog
 from engine.envelope import envelope
 from engine.event import Event
-from engine.loading.load import load_project
+from engine.management.snapshots import catalog_of
 from engine.route import takes_type
 from engine.secret_arguments import hands_over_secrets, secret_sources, secret_texts
 from engine.secret_fields import held_in_secret_fields
@@ -28,9 +26,9 @@ _TELLING = 4
 _DECLARED = re.compile(r"secret[\"']?\s*:\s")  # and not `${secret:NAME}`
 
 
-async def secrets_of_events(store: Store, catalog: Catalog, rows: Sequence[EventRow]) -> set[str]:
-    """Texts to mask in what is told of these events. Raises StoreUnavailable."""
-    catalogs = [catalog, *await _earlier(store, catalog, rows)]
+async def secrets_of_events(store: Store, now: Sequence[Catalog], rows: Sequence[EventRow]) -> set[str]:
+    """Texts to mask in what is told of these events; `now`: the configurations there are. Raises StoreUnavailable."""
+    catalogs = [*now, *await _earlier(store, now, rows)]
     stored = [(row, await store.stored_event(row.id)) for row in rows]
     return {text for row, event in stored if event for text in _of_event(row, event, catalogs)}
 
@@ -48,29 +46,13 @@ def _of_event(row: EventRow, event: Event, catalogs: Sequence[Catalog]) -> Itera
                 yield from secret_sources(pipeline, catalog, scope)
 
 
-async def _earlier(store: Store, catalog: Catalog, rows: Sequence[EventRow]) -> list[Catalog]:
-    """The configurations that attempts of these events ran with, and those that may have routed them; not this one."""
+async def _earlier(store: Store, now: Sequence[Catalog], rows: Sequence[EventRow]) -> list[Catalog]:
+    """The configurations that attempts of these events ran with, and those that may have routed them; not those of now."""
     kept = await store.configurations()
     hashes = await store.configurations_of([delivery.id for row in rows for delivery in row.deliveries])
     for row in rows:
         before = [config_hash for config_hash, at in kept if at <= row.received_at]
         hashes |= set(before[:_LOOKED_AT])
-    files = [await store.snapshot_of(config_hash) for config_hash in sorted(hashes - {catalog.hash})]
-    loaded = (_loaded(one) for one in files if one and any(_DECLARED.search(text) for text in one.values()))
+    files = [await store.snapshot_of(config_hash) for config_hash in sorted(hashes - {one.hash for one in now})]
+    loaded = (catalog_of(one, {}) for one in files if one and any(_DECLARED.search(text) for text in one.values()))
     return [one for one in loaded if one is not None and hands_over_secrets(one)]
-
-
-def _loaded(files: Mapping[str, str]) -> Catalog | None:
-    """The configuration of these files; None when this version cannot read them any more."""
-    with TemporaryDirectory(prefix="nsps-") as folder:
-        for name, path in _paths(files, Path(folder)):
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(files[name])
-        return load_project(Path(folder), {}, placeholders=True).catalog
-
-
-def _paths(files: Iterable[str], folder: Path) -> Iterator[tuple[str, Path]]:
-    """Where each file goes; what was the library's goes to the project's own, for the library may be another by now."""
-    for name in files:
-        parts = PurePosixPath(name).parts[-2:]
-        yield name, folder.joinpath(*parts)

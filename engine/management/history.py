@@ -123,7 +123,7 @@ def story_lines(event: EventRow, told: Mapping[str, Any], waits: Waits, *, full:
     for row, delivery in zip(event.deliveries, told["deliveries"], strict=True):
         yield ""
         yield f"{strong('delivery')} #{row.id} to {strong(row.pipeline)}: {standing(row, waits)}"
-        yield from _delivery_facts(row, again.get(row.id))
+        yield from _delivery_facts(row, delivery["lane"], again.get(row.id))
         for attempt in delivery["attempts_made"]:
             word = state(attempt["ending"])
             reason = f": {attempt['reason']}" if attempt["reason"] else ""
@@ -133,9 +133,9 @@ def story_lines(event: EventRow, told: Mapping[str, Any], waits: Waits, *, full:
             yield from tell(attempt["trace"], full=full)
 
 
-def _delivery_facts(row: DeliveryRow, sent_again_as: int | None) -> Iterator[str]:
-    if row.lane:
-        yield faint(f"  lane {row.lane} ({row.mode})")
+def _delivery_facts(row: DeliveryRow, lane: str | None, sent_again_as: int | None) -> Iterator[str]:
+    if lane:
+        yield faint(f"  lane {lane} ({row.mode})")
     if row.replay_of:
         yield faint(f"  replay of #{row.replay_of}")
     if row.suspect and row.state in ("waiting", "running"):

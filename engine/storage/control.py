@@ -52,7 +52,20 @@ class ControlArea(Area):
                 select(snapshots.c.files).where(snapshots.c.config_hash == config_hash)
             ).scalar_one_or_none()
         )
-        return None if files is None else {str(name): str(text) for name, text in from_json(files).items()}
+        return None if files is None else _texts(files)
+
+    async def last_snapshot(self) -> Mapping[str, str] | None:
+        """The files of the configuration that was first kept last, by name."""
+        files = await self._read(
+            lambda connection: connection.execute(
+                select(snapshots.c.files).order_by(snapshots.c.at.desc()).limit(1)
+            ).scalar_one_or_none()
+        )
+        return None if files is None else _texts(files)
+
+
+def _texts(files: bytes) -> dict[str, str]:
+    return {str(name): str(text) for name, text in from_json(files).items()}
 
     async def configurations(self) -> list[tuple[str, datetime]]:
         """The hashes of all configurations that were kept, and since when; the newest first."""
