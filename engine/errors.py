@@ -3,6 +3,7 @@
 NspsError                      everything we raise on purpose
     ConfigurationRefused       files are wrong; carries the problems; the command line prints them, exit 1
     WrongUse                   the command was called wrongly or cannot work here; exit 2
+        NoStore                nothing has run at this address yet; whoever only looks makes no store
     EventRefused               what a sender posted can never be taken; the receiver answers 4xx
     StoreUnavailable           the store cannot write or read now; the receiver answers 503
     QueueUnreachable           the queue takes no message now; ids go to this process itself, and the sweep finds the rest
@@ -40,6 +41,14 @@ class ConfigurationRefused(NspsError):
 
 class WrongUse(NspsError):
     """The command was called wrongly, or cannot work here. Exit code 2."""
+
+
+class NoStore(WrongUse):
+    """There is no store, or none of this instance, where one is looked into. `hindrance`: why a start could not make it."""
+
+    def __init__(self, message: str, hindrance: str = "") -> None:
+        self.hindrance = hindrance
+        super().__init__(message)
 
 
 class EventRefused(NspsError):

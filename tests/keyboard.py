@@ -65,6 +65,13 @@ class Keyboard:
         return said
 
 
+def at_a_store(folder: Path, capsys: pytest.CaptureFixture[str]) -> Keyboard:
+    """The same beside a store that is there and empty: what looks into one makes none."""
+    keyboard = Keyboard(folder, capsys)
+    assert keyboard("migrate").code == 0
+    return keyboard
+
+
 def child(
     folder: Path, *words: str, given: bytes | None = None, environ: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:

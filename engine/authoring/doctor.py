@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 from engine.addresses import shown
 from engine.catalog import Catalog
 from engine.clock import SystemClock
-from engine.errors import NspsError
+from engine.errors import NoStore, NspsError
 from engine.loading.load import Loaded, load_project
 from engine.queues.examining import examine
+from engine.storage.sqlite import file_of
 from engine.storage.store import Store
 from engine.terminal import several, state
 
@@ -119,20 +120,32 @@ def _parts(loaded: Loaded) -> Iterator[Finding]:
 
 
 async def _store(project: Path, catalog: Catalog) -> list[Finding]:
-    url = catalog.settings.store
+    url, instance = catalog.settings.store, catalog.settings.instance
+    named = shown(url)
     try:
-        store = await Store.open(url, project=project, clock=SystemClock(), instance=catalog.settings.instance)
+        store = await Store.open(url, project=project, clock=SystemClock(), instance=instance, create=False)
         await store.close()
+    except NoStore as none:
+        if none.hindrance:
+            return [Finding(standing="must", what=f"the store {named} cannot be used: {none.hindrance}")]
+        found = Finding(standing="ok", what=f"there is no store at {named} yet: the first start makes it")
     except NspsError as error:
-        return [Finding(standing="must", what=f"the store {shown(url)} cannot be used: {error}")]
-    free_bytes = shutil.disk_usage(project).free
-    found = [Finding(standing="ok", what=f"the store {shown(url)} answers")]
+        return [Finding(standing="must", what=f"the store {named} cannot be used: {error}")]
+    else:
+        found = Finding(standing="ok", what=f"the store {named} answers")
+    return [found, *_disk(url, project)]
+
+
+def _disk(url: str, project: Path) -> Iterator[Finding]:
+    """How much room the file of the store has; a server's disk is its own."""
+    path = file_of(url, project) if url.startswith("sqlite://") else None
+    if path is None:
+        return
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    free_bytes = shutil.disk_usage(there).free
     if free_bytes < 1024**3:
-        what = f"only {free_bytes // 1024**2} MiB are free where the store is"
-        found.append(
-            Finding(standing="note", what=what, do="a full disk answers every event with 503 until there is room")
-        )
-    return found
+        what = f"only {free_bytes // 1024**2} MiB are free in {there}, where the store is"
+        yield Finding(standing="note", what=what, do="a full disk answers every event with 503 until there is room")
 
 
 async def _queue(catalog: Catalog) -> list[Finding]:

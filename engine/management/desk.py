@@ -13,11 +13,12 @@ from typing import Any
 
 from engine.catalog import Catalog
 from engine.clock import SystemClock
-from engine.errors import ConfigurationRefused
+from engine.errors import ConfigurationRefused, NoStore
 from engine.loading.load import Loaded, load_project
 from engine.management.event_secrets import secrets_of_events
 from engine.management.standing_in import Names, StandIn, needs_files, stand_in
 from engine.masking import Masker
+from engine.settings import Settings
 from engine.storage.protocol import EventRow
 from engine.storage.store import Store
 from engine.terminal import say, state
@@ -69,14 +70,14 @@ async def open_desk(project: Path, environ: Mapping[str, str], needs: str = "") 
 
     Nor are files that are refused, unless nsps.yaml itself is: a line on standard error then says what is shown instead.
     `needs` says why a command cannot do without them. Raises ConfigurationRefused, NspsError for a command that needs
-    what is refused, StoreUnavailable or SchemaMismatch.
+    what is refused, NoStore, StoreUnavailable or SchemaMismatch.
     """
     loaded = load_project(project, environ, placeholders=True)
     clock, readable = SystemClock(), readable_of(loaded)
     settings = readable.settings
     if loaded.catalog is None and needs:
         raise needs_files(loaded, needs)
-    store = await Store.open(settings.store, project=project, clock=clock, instance=settings.instance)
+    store = await _opened(settings, project, clock, environ)
     try:
         if loaded.catalog is not None:
             yield Desk(store=store, catalog=loaded.catalog, clock=clock, masker=Masker(loaded.catalog.secrets))
@@ -84,6 +85,15 @@ async def open_desk(project: Path, environ: Mapping[str, str], needs: str = "") 
             yield _desk_of(store, clock, await stand_in(store, loaded, readable, environ, clock.now()))
     finally:
         await store.close()
+
+
+async def _opened(settings: Settings, project: Path, clock: SystemClock, environ: Mapping[str, str]) -> Store:
+    try:
+        return await Store.open(settings.store, project=project, clock=clock, instance=settings.instance, create=False)
+    except NoStore as none:
+        named = environ.get("NSPS_STORE")
+        hint = "NSPS_STORE (it is set here)" if named else "NSPS_STORE (it is not set here)"
+        raise NoStore(f"{none}. Check {hint} and `store:` in nsps.yaml, or start nsps run") from none
 
 
 def readable_of(loaded: Loaded) -> Catalog:

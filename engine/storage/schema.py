@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import ProgrammingError
 
-from engine.errors import SchemaMismatch
+from engine.errors import NoStore, SchemaMismatch
 from engine.storage.instants import micros
 from engine.storage.partitions import make_ahead
 from engine.storage.tables import metadata
@@ -36,6 +36,35 @@ def check(connection: Connection, url: str, now: datetime) -> None:
         make_ahead(connection, micros(now))
 
 
+def must_be_there(connection: Connection, url: str, instance: str) -> None:
+    """Raises NoStore where no process of the instance has made its tables yet; changes nothing."""
+    if connection.dialect.name == "postgresql":
+        if _own_schema(connection) is None or version(connection) is None:
+            why = f"there is no store of instance {instance} at {url}: nothing has run here"
+            raise NoStore(why, _hindrance(connection))
+    elif version(connection) is None:
+        raise NoStore(f"there is no store at {url}: nothing has run here")
+
+
+def _hindrance(connection: Connection) -> str:
+    may = text("SELECT has_database_privilege(current_database(), 'CREATE')")
+    if _own_schema(connection) is not None or connection.execute(may).scalar():
+        return ""
+    return _may_not(connection.exec_driver_sql("SHOW search_path").scalar_one())
+
+
+def _may_not(name: str) -> str:
+    return (
+        f"the store's user may not make the schema {name}: let its owner run "
+        f"`CREATE SCHEMA {name} AUTHORIZATION` with that user's name"
+    )
+
+
+def _own_schema(connection: Connection) -> str | None:
+    found: str | None = connection.execute(text("SELECT current_schema()")).scalar()
+    return found
+
+
 def _prepare(connection: Connection) -> None:
     """PostgreSQL: the instance's own schema exists, and of many processes that start at once one is here."""
     if connection.dialect.name != "postgresql":
@@ -45,14 +74,11 @@ def _prepare(connection: Connection) -> None:
     connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     name = connection.exec_driver_sql("SHOW search_path").scalar_one()
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"schema {name}"})
-    if connection.execute(text("SELECT current_schema()")).scalar() is None:
+    if _own_schema(connection) is None:
         try:
             connection.exec_driver_sql(f"CREATE SCHEMA {name}")
         except ProgrammingError as error:
-            raise SchemaMismatch(
-                f"the store's user may not make the schema {name}: let its owner run "
-                f"`CREATE SCHEMA {name} AUTHORIZATION` with that user's name"
-            ) from error
+            raise SchemaMismatch(_may_not(name)) from error
 
 
 def version(connection: Connection) -> str | None:

@@ -7,6 +7,7 @@ connection is used where it is called, which suits tests and their virtual clock
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,14 @@ def file_of(url: str, project: Path) -> Path | None:
     if path in {"", "/", "/:memory:"}:
         return None
     return project / path.removeprefix("/")
+
+
+def hindrance(path: Path) -> str:
+    """Why the file could not be made there, empty when it could."""
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not there.is_dir():
+        return f"{there} is no folder"
+    return "" if os.access(there, os.W_OK | os.X_OK) else f"the folder {there} may not be written by this user"
 
 
 class FileConnections:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from engine.addresses import kind_of, meant, shown, without_secrets
 from engine.clock import Clock, SystemClock
-from engine.errors import StoreUnavailable, WrongUse
+from engine.errors import NoStore, StoreUnavailable, WrongUse
 from engine.storage import schema
 from engine.storage.claims import ClaimsArea
 from engine.storage.committer import ROW_ERRORS, Committer, Connections, unavailable
@@ -25,7 +25,7 @@ from engine.storage.postgresql import ServerConnections
 from engine.storage.progress import ProgressArea
 from engine.storage.refusing import RefusalArea
 from engine.storage.replaying import ReplayArea
-from engine.storage.sqlite import FileConnections, MemoryConnections, file_of
+from engine.storage.sqlite import FileConnections, MemoryConnections, file_of, hindrance
 from engine.storage.sweeping import SweepArea
 
 KINDS = ("postgresql", "postgres", "sqlite")
@@ -47,17 +47,21 @@ class Store(
     """All areas over one database. Open it with `Store.open`; use it on the loop that opened it; close it."""
 
     @classmethod
-    async def open(cls, url: str, *, project: Path, clock: Clock, instance: str = "nsps") -> Self:
-        """The store `url` names. A new one gets its schema. `instance`: whose part of a server it is.
+    async def open(cls, url: str, *, project: Path, clock: Clock, instance: str = "nsps", create: bool = True) -> Self:
+        """The store `url` names. A new one is made and gets its schema, if `create`. `instance`: whose part of a server it is.
 
-        The system's clock is set to the server's time. Raises WrongUse for an address it does not understand,
-        SchemaMismatch, StoreUnavailable.
+        The system's clock is set to the server's time. Raises WrongUse for an address it does not understand, NoStore for
+        one where none is unless `create`, SchemaMismatch, StoreUnavailable.
         """
+        if not create:
+            _must_be_there(url, project)
         connections = connect(url, project, instance)
         try:
             if isinstance(connections, MemoryConnections):
                 await connections.write(schema.create)
             else:
+                if not create:
+                    await connections.read(lambda connection: schema.must_be_there(connection, shown(url), instance))
                 await connections.write(lambda connection: schema.check(connection, shown(url), clock.now()))
             if isinstance(clock, SystemClock):
                 clock.offset += await _behind(connections, clock.now(), perf_counter())
@@ -110,6 +114,17 @@ def _away(error: Exception, url: str) -> StoreUnavailable:
 
 def _named(kind: str) -> str:
     return f"`{kind}:`" if kind else "its address"
+
+
+def _must_be_there(url: str, project: Path) -> None:
+    """Looks before anything would make the file or its folder."""
+    if not url.startswith("sqlite://"):
+        return
+    path = file_of(url, project)
+    if path is None:
+        raise NoStore(f"the store {url} is in the memory of the process that runs: no command can look into it")
+    if not path.exists():
+        raise NoStore(f"there is no store at {path}: nothing has run here", hindrance(path))
 
 
 def connect(url: str, project: Path, instance: str) -> Connections:

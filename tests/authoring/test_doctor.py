@@ -41,7 +41,7 @@ def test_a_sound_project_is_ready(folder: Path) -> None:
         "  ok  3 files without errors",
         "  ok  the ESPF receiver listens at /espf",
         "  ok  pipeline main is on",
-        "  ok  the store sqlite:///var/nsps.db answers",
+        "  ok  there is no store at sqlite:///var/nsps.db yet: the first start makes it",
         f"  ok  connector target: 127.0.0.1:{port} accepts connections",
     ):
         assert line in out.splitlines()

@@ -11,7 +11,7 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.storage.protocol import Hold, Owner
-from tests.keyboard import Keyboard, past, sim, store_of, taken
+from tests.keyboard import Keyboard, at_a_store, past, sim, store_of, taken
 from tests.target import write_project
 
 REFUSES = {"target.put": [{"status": 400, "body": {"error": "bad key"}}]}
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def nsps(folder: Path, capsys: pytest.CaptureFixture[str]) -> Keyboard:
-    return Keyboard(folder, capsys)
+    return at_a_store(folder, capsys)
 
 
 def beats(folder: Path, *, ago_s: float, config_hash: str = "another", refused: str = "") -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.keyboard import Keyboard, past, sim, taken
+from tests.keyboard import Keyboard, at_a_store, past, sim, taken
 from tests.target import write_project
 
 DOWN = {"target.put": [{"status": 503, "body": {"error": "in maintenance"}}]}
@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def nsps(folder: Path, capsys: pytest.CaptureFixture[str]) -> Keyboard:
-    return Keyboard(folder, capsys)
+    return at_a_store(folder, capsys)
 
 
 def test_an_empty_store_says_so_and_a_search_without_result_says_that(nsps: Keyboard) -> None:

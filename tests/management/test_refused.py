@@ -10,7 +10,7 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.storage.protocol import Refusal
-from tests.keyboard import Keyboard, sim, store_of
+from tests.keyboard import Keyboard, at_a_store, sim, store_of
 from tests.target import write_project
 
 
@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def nsps(folder: Path, capsys: pytest.CaptureFixture[str]) -> Keyboard:
-    return Keyboard(folder, capsys)
+    return at_a_store(folder, capsys)
 
 
 def refuse(folder: Path, body: bytes, reason: str = "wrong credentials", status: int = 401) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.storage.protocol import Owner
-from tests.keyboard import Keyboard, past, sim, store_of, taken
+from tests.keyboard import Keyboard, at_a_store, past, sim, store_of, taken
 from tests.target import CONNECTOR, PIPELINE, write_project
 
 REFUSES = {"target.put": [{"status": 400, "body": {"error": "bad key"}}]}
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def nsps(folder: Path, capsys: pytest.CaptureFixture[str]) -> Keyboard:
-    return Keyboard(folder, capsys)
+    return at_a_store(folder, capsys)
 
 
 def deliveries(nsps: Keyboard, event: str) -> list[dict[str, Any]]:
