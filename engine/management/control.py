@@ -46,7 +46,9 @@ async def resume(control: Control, scope: str, now: datetime) -> str:
     """Lets the scope go on, a refused login too. Returns what to tell."""
     if await control.lift(scope, now):
         return f"resumed {spoken(scope)}: what waited is sent in order"
-    return f"{spoken(scope)} was not paused"
+    paused = [hold.scope for hold in await control.holds()]
+    others = "".join(f"\n{spoken(one)} is: {resume_command(one)}" for one in paused)
+    return f"{spoken(scope)} was not paused{others}"
 
 
 async def standing(store: Any, catalog: Catalog, clock: Clock) -> dict[str, Any]:

@@ -129,7 +129,8 @@ def story_lines(event: EventRow, told: Mapping[str, Any], waits: Waits, *, full:
             reason = f": {attempt['reason']}" if attempt["reason"] else ""
             at = attempt["started_at"][:19].replace("T", " ")
             yield f" attempt {attempt['number']} at {at}Z: {word}{reason}"
-            yield faint(f"  configuration {attempt['config_hash'][:12]}")
+            if attempt["config_hash"]:  # one that was killed says of itself nothing
+                yield faint(f"  configuration {attempt['config_hash'][:12]}")
             yield from tell(attempt["trace"], full=full)
 
 

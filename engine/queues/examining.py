@@ -41,7 +41,7 @@ async def examine(url: str, instance: str) -> list[Examined]:
         do = (
             "events are taken all the same, and delivered from the store, seconds later; correct NSPS_QUEUE or start it"
         )
-        return [Examined(standing="must", what=f"the queue ({scheme}) does not take messages: {error}", do=do)]
+        return [Examined(standing="note", what=f"the queue ({scheme}) does not take messages: {error}", do=do)]
 
 
 async def _redis(url: str, instance: str) -> list[Examined]:

@@ -151,3 +151,13 @@ def test_names_that_are_not_there_are_told_with_the_next_best(nsps: Keyboard) ->
         assert said.code == 2 and "there are " in said.err and "target" in said.err
         said = nsps(command, "--pipeline", "main", "--connector", "target")
         assert said.code == 2 and "not both" in said.err
+
+
+def test_what_was_not_paused_is_told_with_what_is(nsps: Keyboard) -> None:
+    nsps("pause", "--connector", "target")
+    nsps("pause", "--pipeline", "main")
+    assert nsps("resume").out.splitlines() == [
+        "everything was not paused",
+        "connector target is: nsps resume --connector target",
+        "pipeline main is: nsps resume --pipeline main",
+    ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -215,3 +217,11 @@ def test_the_json_of_an_event_holds_its_attempts_and_their_traces(folder: Path, 
     assert attempt["trace"]["vars"] == {"key": "4", "value": 4}
     assert attempt["trace"]["steps"][0]["calls"][0]["reply"]["status"] == 503
     assert delivery["waits_for"]
+
+
+def test_an_attempt_that_was_killed_names_no_configuration(folder: Path, nsps: Keyboard) -> None:
+    past(folder, [sim(1)])
+    with closing(sqlite3.connect(folder / "var/nsps.db")) as connection:
+        connection.execute("UPDATE attempts SET config_hash = ''")
+        connection.commit()
+    assert "configuration" not in nsps("show", "1").out

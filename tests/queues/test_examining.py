@@ -38,7 +38,7 @@ async def test_a_server_that_is_away_or_hangs_is_said_so_in_time(server: RedisSe
     server.thaw()
     server.kill()
     for (found,) in (hanging, await examine(server.url, "acme"), await examine("amqp://127.0.0.1:1", "acme")):
-        assert found.standing == "must"
+        assert found.standing == "note"
         assert "does not take messages" in found.what and "NSPS_QUEUE" in found.do
 
 
