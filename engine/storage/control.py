@@ -63,10 +63,6 @@ class ControlArea(Area):
         )
         return None if files is None else _texts(files)
 
-
-def _texts(files: bytes) -> dict[str, str]:
-    return {str(name): str(text) for name, text in from_json(files).items()}
-
     async def configurations(self) -> list[tuple[str, datetime]]:
         """The hashes of all configurations that were kept, and since when; the newest first."""
         chosen = select(snapshots.c.config_hash, snapshots.c.at).order_by(snapshots.c.at.desc())
@@ -108,3 +104,7 @@ def _lift(connection: Connection, scope: str, now_us: int) -> bool:
 def _due(now_us: int) -> Update:
     waiting = update(deliveries).where(d.state == WAITING, d.due_at <= now_us, d.look_at > now_us, ~d.policy_off)
     return waiting.values(look_at=now_us, look_step=FIRST_LOOK_US)
+
+
+def _texts(files: bytes) -> dict[str, str]:
+    return {str(name): str(text) for name, text in from_json(files).items()}
