@@ -60,8 +60,8 @@ class Desk:
 
     async def secrets_in(self, *events: EventRow) -> set[str]:
         """What these events bring that commands must not show. Raises StoreUnavailable."""
-        running = () if self.instead is None else self.instead.running
-        return await secrets_of_events(self.store, running or (self.catalog,), events)
+        now = (self.catalog,) if self.instead is None else self.instead.running
+        return await secrets_of_events(self.store, now, events)
 
 
 @asynccontextmanager
