@@ -42,6 +42,8 @@ def _last(event: EventRow) -> list[DeliveryRow]:
 
 def todo_lines(told: Json, now: datetime) -> Iterator[str]:
     """A line for each thing somebody should do or know, with the command for it; none when all is well."""
+    if told["configuration"] is None:
+        yield f"{state('failed', 'refused')} is what this folder holds now: no process can start with it  (nsps validate)"
     yield from _processes(told["processes"], now)
     for hold in told["holds"]:
         what = f"{state(hold['kind'])} {spoken(hold['scope'])} since {instant(hold['at'])} by {hold['by']}"

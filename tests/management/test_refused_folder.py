@@ -70,6 +70,7 @@ def test_everything_that_looks_or_holds_goes_on(folder: Path, nsps: Keyboard) ->
     assert "goes by the one that bills-host pid 4711 runs" in said.err
     assert "1 failed in pipeline main: refused: bad key" in said.out
     assert "this folder: its configuration is refused" in said.out
+    assert "refused is what this folder holds now: no process can start with it  (nsps validate)" in said.out
     assert "other configuration than this folder" not in said.out
     assert "failed after 1 attempt, refused: bad key" in told(nsps("events")).out
     assert "refused: bad key" in told(nsps("show", "1")).out
