@@ -11,6 +11,7 @@ from typing import Any
 import pika
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.errors import DramatiqError
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from engine.queues.broker_thread import BrokerThread
 from engine.queues.dramatiq_queue import DramatiqQueue, Wire
@@ -19,6 +20,8 @@ ANSWER_WITHIN_S = 3.0
 HEARTBEAT_S = 10  # a server that hangs is given up after two
 MOST_MESSAGES = 20_000
 IDLE_MS = 1000
+# The second is no kind of the first: a server that takes a connection and never says who it is.
+_AWAY = (pika.exceptions.AMQPError, AMQPConnectorException)
 
 
 def rabbitmq_queue(url: str, instance: str) -> DramatiqQueue:
@@ -29,7 +32,7 @@ def rabbitmq_queue(url: str, instance: str) -> DramatiqQueue:
     broker = HintBroker(url)
     wire = Wire(
         broker=broker,
-        thread=BrokerThread(url, (pika.exceptions.AMQPError, OSError, DramatiqError)),
+        thread=BrokerThread(url, (*_AWAY, OSError, DramatiqError)),
         depth=lambda: broker.depth(name),
         idle_ms=IDLE_MS,
         close=broker.close,
@@ -79,7 +82,7 @@ class HintBroker(RabbitmqBroker):
         """How many messages wait. Declares the queue, so that one that was deleted is there again."""
         try:
             return int(self._declare_queue(queue_name).method.message_count)
-        except pika.exceptions.AMQPError:
+        except _AWAY:
             del self.connection
             raise
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -82,6 +83,14 @@ async def test_a_server_that_hangs_is_given_up_in_time(server: AmqpServer) -> No
         assert loop.time() - began < 10
         server.frozen = False
         await server.stop()
+
+
+async def test_one_that_takes_connections_and_never_answers_is_unreachable_however_often_it_is_asked() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with queue_of(f"amqp://guest:guest@127.0.0.1:{silent.getsockname()[1]}/?stack_timeout=0.2") as queue:
+            for ask in (queue.depth, queue.depth, lambda: queue.send("hss", [1])):
+                with pytest.raises(QueueUnreachable):
+                    await ask()
 
 
 def test_what_the_address_says_itself_stays() -> None:
