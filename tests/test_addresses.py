@@ -136,5 +136,5 @@ async def test_no_error_of_a_queue_holds_a_password(url: str) -> None:
         said = str(error)
     assert said and "hush99" not in said
     found = await examine(url, "acme")
-    assert found[0].standing == "must"
+    assert found[0].standing == "note"
     assert "hush99" not in "".join(one.what + one.do for one in found)
