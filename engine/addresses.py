@@ -9,9 +9,8 @@ from urllib.parse import unquote, unquote_plus
 from engine.loading.suggest import nearest
 from engine.masking import Masker
 
-_PASSWORDS = frozenset(
-    {"password", "sslpassword", "oauth_client_secret"}
-)  # values of a query, as libpq and redis name them
+# Values of a query, as libpq and redis name them.
+_PASSWORDS = frozenset({"password", "sslpassword", "oauth_client_secret"})
 _KIND = re.compile(r"[a-z][a-z0-9+.-]{0,19}")
 # Drivers end the password at one of these when it was not percent-encoded, and take the rest for a host or a port.
 _DELIMITERS = re.compile(r"[@/?#:]")

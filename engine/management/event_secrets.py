@@ -29,8 +29,8 @@ _DECLARED = re.compile(r"secret[\"']?\s*:\s")  # and not `${secret:NAME}`
 async def secrets_of_events(store: Store, now: Sequence[Catalog], rows: Sequence[EventRow]) -> set[str]:
     """Texts to mask in what is told of these events; `now`: the configurations there are. Raises StoreUnavailable."""
     catalogs = [*now, *await _earlier(store, now, rows)]
-    stored = [(row, await store.stored_event(row.id)) for row in rows]
-    return {text for row, event in stored if event for text in _of_event(row, event, catalogs)}
+    stored = await store.stored_events([row.id for row in rows])
+    return {text for row in rows if row.id in stored for text in _of_event(row, stored[row.id], catalogs)}
 
 
 def _of_event(row: EventRow, event: Event, catalogs: Sequence[Catalog]) -> Iterator[str]:

@@ -18,6 +18,8 @@ from engine.library import library_connectors
 from engine.loading.environment import Environ
 from engine.loading.load import Loaded
 from engine.management.snapshots import catalog_of
+from engine.storage.instants import micros
+from engine.storage.owners import DEAD_AFTER_US
 from engine.storage.protocol import Owner
 from engine.storage.store import Store
 from engine.terminal import several
@@ -25,7 +27,6 @@ from engine.terminal import several
 Names = Mapping[str, frozenset[str]]
 
 KINDS: Final = ("pipeline", "connector")
-ALIVE_S: Final = 10.0
 _DECLARED: Final = r"""^["']?{kind}["']?\s*:\s*["']?([a-z][a-z0-9_-]*)"""
 _SECRET: Final = re.compile(r"\$\{secret:([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -67,7 +68,7 @@ async def stand_in(
 
 
 def _newest_first(owner: Owner, beat_at: datetime, now: datetime) -> tuple[bool, float]:
-    return (now - beat_at).total_seconds() >= ALIVE_S, -owner.started_at.timestamp()
+    return micros(now) - micros(beat_at) >= DEAD_AFTER_US, -owner.started_at.timestamp()
 
 
 def refusal(loaded: Loaded) -> str:
@@ -81,7 +82,8 @@ def needs_files(loaded: Loaded, why: str) -> NspsError:
 
 
 async def _kept_last(store: Store, environ: Mapping[str, str]) -> Catalog | None:
-    files = await store.last_snapshot()
+    kept = await store.configurations()
+    files = await store.snapshot_of(kept[0][0]) if kept else None
     return None if files is None else catalog_of(files, environ)
 
 

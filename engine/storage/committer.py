@@ -121,10 +121,8 @@ class Committer:
 
 def _run(connection: Connection, group: Sequence[_Entry]) -> list[Any]:
     kinds: dict[Any, list[int]] = {}
-    for last in (False, True):
-        for index, entry in enumerate(group):
-            if entry.last is last:
-                kinds.setdefault(entry.batch, []).append(index)
+    for index in sorted(range(len(group)), key=lambda index: group[index].last):
+        kinds.setdefault(group[index].batch, []).append(index)
     answers: list[Any] = [None] * len(group)
     for batch, indexes in kinds.items():
         results = batch(connection, [group[index].item for index in indexes])

@@ -52,16 +52,7 @@ class ControlArea(Area):
                 select(snapshots.c.files).where(snapshots.c.config_hash == config_hash)
             ).scalar_one_or_none()
         )
-        return None if files is None else _texts(files)
-
-    async def last_snapshot(self) -> Mapping[str, str] | None:
-        """The files of the configuration that was first kept last, by name."""
-        files = await self._read(
-            lambda connection: connection.execute(
-                select(snapshots.c.files).order_by(snapshots.c.at.desc()).limit(1)
-            ).scalar_one_or_none()
-        )
-        return None if files is None else _texts(files)
+        return None if files is None else {str(name): str(text) for name, text in from_json(files).items()}
 
     async def configurations(self) -> list[tuple[str, datetime]]:
         """The hashes of all configurations that were kept, and since when; the newest first."""
@@ -104,7 +95,3 @@ def _lift(connection: Connection, scope: str, now_us: int) -> bool:
 def _due(now_us: int) -> Update:
     waiting = update(deliveries).where(d.state == WAITING, d.due_at <= now_us, d.look_at > now_us, ~d.policy_off)
     return waiting.values(look_at=now_us, look_step=FIRST_LOOK_US)
-
-
-def _texts(files: bytes) -> dict[str, str]:
-    return {str(name): str(text) for name, text in from_json(files).items()}

@@ -34,7 +34,11 @@ class HistoryArea(Area):
 
     async def stored_event(self, event_id: str) -> Event | None:
         """The event itself, as it was accepted."""
-        return await self._read(lambda connection: _stored(connection, event_id))
+        return (await self.stored_events([event_id])).get(event_id)
+
+    async def stored_events(self, event_ids: Sequence[str]) -> dict[str, Event]:
+        """The events themselves, by id, as they were accepted; those that are not there are left out."""
+        return await self._read(lambda connection: _stored(connection, event_ids))
 
     async def attempts(self, delivery_id: int) -> list[AttemptRow]:
         """All attempts of a delivery, in order."""
@@ -64,9 +68,9 @@ def _event(connection: Connection, wanted: str) -> EventRow | None:
     return None if seq is None else _rows(connection, [seq])[0]
 
 
-def _stored(connection: Connection, event_id: str) -> Event | None:
-    seq = seq_of_id(connection, event_id)
-    return None if seq is None else events_asked(connection, [seq])()[seq]
+def _stored(connection: Connection, event_ids: Sequence[str]) -> dict[str, Event]:
+    seqs = [seq for one in event_ids if (seq := seq_of_id(connection, one)) is not None]
+    return {event.id: event for event in events_asked(connection, seqs)().values()}
 
 
 def _rows(connection: Connection, seqs: Sequence[int]) -> list[EventRow]:

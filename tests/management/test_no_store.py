@@ -22,11 +22,6 @@ def folder(tmp_path: Path) -> Path:
     return write_project(tmp_path / "project")
 
 
-@pytest.fixture
-def nsps(folder: Path, capsys: pytest.CaptureFixture[str]) -> Keyboard:
-    return Keyboard(folder, capsys)
-
-
 def refused(said: Said, where: str) -> None:
     assert (said.code, said.out) == (2, "")
     assert where in said.err and "NSPS_STORE" in said.err and "nsps run" in said.err

@@ -29,11 +29,6 @@ def folder(tmp_path: Path) -> Path:
     return write_project(tmp_path / "project", pipeline=HANDS_OVER, connector=SECRETIVE)
 
 
-@pytest.fixture
-def nsps(folder: Path, capsys: pytest.CaptureFixture[str]) -> Keyboard:
-    return Keyboard(folder, capsys)
-
-
 def runs(folder: Path, *, owner: bool = True, kept: bool = True) -> None:
     """What a process that works by the folder as it is now leaves in the store."""
 

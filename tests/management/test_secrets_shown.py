@@ -26,11 +26,6 @@ def folder(tmp_path: Path) -> Path:
     return write_project(tmp_path / "project", pipeline=BY_SECRET, connector=WITH_SECRET)
 
 
-@pytest.fixture
-def nsps(folder: Path, capsys: pytest.CaptureFixture[str]) -> Keyboard:
-    return Keyboard(folder, capsys)
-
-
 def started(folder: Path) -> None:
     """Keeps the folder's configuration in its store, as every process does when it starts."""
 

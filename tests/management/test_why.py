@@ -22,11 +22,6 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def nsps(folder: Path, capsys: pytest.CaptureFixture[str]) -> Keyboard:
-    return Keyboard(folder, capsys)
-
-
 def test_a_condition_is_told_with_its_place_and_what_it_saw(folder: Path, nsps: Keyboard) -> None:
     taken(folder, sim(8))
     said = nsps("why", "8").out
