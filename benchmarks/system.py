@@ -18,9 +18,10 @@ import uvloop
 from benchmarks.answers import Answers, FileAnswers, ServerAnswers
 from benchmarks.chaos.process import children
 from benchmarks.load import flood
-from benchmarks.process import Child, free_port, rss_mib_of, tree_cpu_s_of, wait_ready
+from benchmarks.process import Child, rss_mib_of, tree_cpu_s_of, wait_ready
 from benchmarks.project import write_project
 from benchmarks.servers import Servers
+from tests.ports import free_port
 
 NSPS = str(Path(sys.executable).parent / "nsps")
 WARM = 500

@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import httpx2
 
+from tests.ports import free_port
 from tests.redis_server import RedisServer, redis_running
 from tests.target import CONNECTOR, NSPS, SECRETS, Target, target_running, write_project
 
@@ -82,8 +82,7 @@ class Cluster:
 
     async def receiver(self) -> Part:
         """A receiver that is ready; `post` goes to the last one."""
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         part = await self._start("serve", "--port", str(port))
         self.url = f"http://127.0.0.1:{port}"
         await until(self._ready, lambda: f"it did not start: {part.log[-2000:]}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import pika
 import pytest
+
+from tests.ports import free_port
 
 STARTS_WITHIN_S = 90.0
 
@@ -38,7 +39,7 @@ class RabbitServer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._port, distribution, self._names_port = _free_ports(3)
+        self._port, distribution, self._names_port = free_port(), free_port(), free_port()
         self.url = f"amqp://guest:guest@127.0.0.1:{self._port}/"
         (folder / "plugins").write_text("[].\n")
         (folder / "empty").touch()
@@ -141,16 +142,6 @@ def _parameters(url: str) -> pika.URLParameters:
     parameters.socket_timeout = parameters.stack_timeout = parameters.blocked_connection_timeout = 2
     parameters.connection_attempts = 1
     return parameters
-
-
-def _free_ports(count: int) -> list[int]:
-    """All at once, so that none is given twice."""
-    found = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [one.getsockname()[1] for one in found]
-    finally:
-        for one in found:
-            one.close()
 
 
 @contextmanager

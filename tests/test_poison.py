@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -24,6 +23,7 @@ from engine.simulators.serve import serving
 from engine.storage.shown import EventRow
 from engine.storage.store import Store
 from engine.terminal import plain
+from tests.ports import free_port
 from tests.running import until
 from tests.target import CONNECTOR, SECRETS, write_project
 
@@ -87,8 +87,7 @@ class Supervised:
     def __init__(self, project: Path, url: str) -> None:
         self.project = project
         self._environ = {**os.environ, **SECRETS, "TARGET_URL": url}
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.deaths: list[int] = []
         self.process: asyncio.subprocess.Process | None = None

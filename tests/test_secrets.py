@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +22,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 import httpx2
 import pytest
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 WITHIN_S = 120.0
@@ -305,8 +306,7 @@ class Process:
     def __init__(self, project: Path, environ: Mapping[str, str]) -> None:
         self.project = project
         self.environ = {**os.environ, **environ, "NSPS_LOG": "debug", "PYTHONPATH": str(ROOT)}
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
 
     def command(self, *arguments: str, stdin: str = "") -> bytes:

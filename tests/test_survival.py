@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import signal
-import socket
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -17,6 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.ports import free_port
 from tests.target import SECRETS, Target, target_running, write_project
 
 CHILD = Path(__file__).with_name("child.py")
@@ -37,8 +37,7 @@ class Child:
 
     def __init__(self, project: Path, target_url: str) -> None:
         self.project = project
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._environ = {**os.environ, **SECRETS, "TARGET_URL": target_url}
         self.process: asyncio.subprocess.Process | None = None

@@ -20,7 +20,7 @@ from benchmarks.chaos.ledger import Effects, Rows, effects, rows, unfinished
 from benchmarks.chaos.process import NSPS, Running
 from benchmarks.chaos.project import write_project
 from benchmarks.chaos.verdict import Attack, Found, judge
-from benchmarks.process import free_port
+from tests.ports import free_port
 
 SETTLED_S = 90.0
 

@@ -15,7 +15,7 @@ from benchmarks.chaos.process import MORTAL, NSPS, READY_S, Running, children, r
 from benchmarks.chaos.project import SECRETS
 from benchmarks.chaos.queue_server import QueueServer, rabbitmq, valkey_running
 from benchmarks.chaos.queue_server import Running as QueueRunning
-from benchmarks.process import free_port
+from tests.ports import free_port
 from tests.postgres import Server
 from tests.postgres import running as postgres_running
 
