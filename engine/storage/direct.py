@@ -16,6 +16,8 @@ import psycopg
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
+from engine.storage.pipelined import ServerLine
+
 LINE = "line"
 
 
@@ -49,34 +51,6 @@ class FileLine:
 
     def settle(self) -> None:
         return
-
-
-class ServerLine:
-    """PostgreSQL: statements wait for each other's answers only where somebody needs them."""
-
-    errors: type[Exception] = psycopg.Error
-
-    def __init__(self, driver: psycopg.Connection[Any]) -> None:
-        self._driver = driver
-        self._pipeline: Any = None
-
-    def execute(self, sql: str, values: Any) -> psycopg.Cursor[Any]:
-        return self._cursor().execute(sql, values)
-
-    def execute_many(self, sql: str, values: Sequence[Any]) -> None:
-        self._cursor().executemany(sql, values)
-
-    def settle(self) -> None:
-        pipeline, self._pipeline = self._pipeline, None
-        if pipeline is not None:
-            pipeline.__exit__(None, None, None)
-
-    def _cursor(self) -> psycopg.Cursor[Any]:
-        if self._pipeline is None:
-            pipeline = self._driver.pipeline()
-            pipeline.__enter__()
-            self._pipeline = pipeline
-        return self._driver.cursor()
 
 
 def lay_lines(engine: Engine, begin: str) -> None:

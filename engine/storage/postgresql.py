@@ -25,6 +25,7 @@ from engine.addresses import without_secrets
 from engine.errors import StoreUnavailable, WrongUse
 from engine.storage.committer import unavailable
 from engine.storage.direct import execute, give_up, lay_lines, settle
+from engine.storage.kept import Kept
 
 T = TypeVar("T")
 WRITERS = 3
@@ -79,9 +80,9 @@ class ServerConnections:
         self.schema = schema_of(instance)
         self._url = url
         self._conninfo = _conninfo(url)
-        self._writing = self._pool(WRITERS, {})
+        self._writing = Kept(self._pool(WRITERS, {}))
         # What people ask for is planned for the days it concerns, each time; what is done all day is planned once.
-        self._reading = self._pool(READERS, {"plan_cache_mode": "force_custom_plan"})
+        self._reading = Kept(self._pool(READERS, {"plan_cache_mode": "force_custom_plan"}))
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="store-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._closed = False
@@ -95,18 +96,18 @@ class ServerConnections:
         except DBAPIError as error:
             raise unavailable(error) from error
 
-    async def _on(self, threads: ThreadPoolExecutor, engine: Engine, job: Callable[[Connection], T]) -> T:
+    async def _on(self, threads: ThreadPoolExecutor, kept: Kept, job: Callable[[Connection], T]) -> T:
         if self._closed:
             raise StoreUnavailable("the store is closed: this process is stopping")
-        return await asyncio.get_running_loop().run_in_executor(threads, _transact, engine, job)
+        return await asyncio.get_running_loop().run_in_executor(threads, _transact, kept, job)
 
     async def close(self) -> None:
         """Ends threads and connections."""
         self._closed = True
         for threads in (self._readers, self._writers):
             await asyncio.to_thread(threads.shutdown)
-        self._reading.dispose()
-        self._writing.dispose()
+        self._reading.close()
+        self._writing.close()
 
     def _pool(self, size: int, settings: Mapping[str, str]) -> Engine:
         engine = create_engine(
@@ -121,15 +122,15 @@ class ServerConnections:
         return engine
 
 
-def _transact(engine: Engine, job: Callable[[Connection], T]) -> T:
+def _transact(kept: Kept, job: Callable[[Connection], T]) -> T:
     for left in reversed(range(TRIES)):
         if left < TRIES - 1:
             time.sleep(PAUSE_S * (TRIES - 1 - left))  # whoever we were in the way of goes first
         committing = Committing()
         try:
-            return _in_transaction(engine, job, committing)
+            return _in_transaction(kept, job, committing)
         except DBAPIError as error:
-            if not left or not _may_repeat(engine, error, committing.began):
+            if not left or not _may_repeat(kept, error, committing.began):
                 raise
     raise AssertionError("the last try returns or raises")
 
@@ -141,26 +142,33 @@ class Committing:
     began: bool = False
 
 
-def _in_transaction(engine: Engine, job: Callable[[Connection], T], committing: Committing) -> T:
-    with engine.connect() as connection:
-        try:
-            connection.begin()
-            result = job(connection)
-            committing.began = True
-            execute(connection, "COMMIT")
-            settle(connection)
-        except BaseException:
-            give_up(connection)
-            raise
+def _in_transaction(kept: Kept, job: Callable[[Connection], T], committing: Committing) -> T:
+    connection = kept.connection()
+    try:
+        connection.begin()
+        result = job(connection)
+        committing.began = True
+        _commit(connection)
         connection.commit()  # Core's own state; the driver has nothing left to commit
-        return result
+    except BaseException:
+        give_up(connection)
+        kept.give_back()
+        raise
+    return result
 
 
-def _may_repeat(engine: Engine, error: DBAPIError, committing: bool) -> bool:
+def _commit(connection: Connection) -> None:
+    answer = execute(connection, "COMMIT")
+    settle(connection)
+    if answer.said != b"COMMIT":  # what had failed before the server rolls back in its place, which is no error to it
+        raise StoreUnavailable("a statement of the transaction had failed: nothing of it is stored")
+
+
+def _may_repeat(kept: Kept, error: DBAPIError, committing: bool) -> bool:
     """Whether it surely was not done: undone by the server, or cut off before anybody asked to commit."""
     state = getattr(error.orig, "sqlstate", None)
     if state == READ_ONLY or error.connection_invalidated:
-        engine.dispose()  # the others that wait in the pool were made to the same server
+        kept.forget()
     if state == READ_ONLY:
         return True
     return state in AGAIN or (error.connection_invalidated and not committing)
@@ -174,6 +182,7 @@ def _connect(conninfo: str, session: sql.Composed, url: str) -> psycopg.Connecti
         raise
     # One type for every integer, so that a statement is prepared once and not for each width of its values.
     connection.adapters.register_dumper(int, Int8Dumper)
+    connection.prepare_threshold = None  # what psycopg prepares it forgets together with ours (DEALLOCATE ALL)
     connection.autocommit = True
     connection.execute(session)  # and it stays so: BEGIN and COMMIT are sent along with what they enclose
     return connection

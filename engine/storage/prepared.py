@@ -8,12 +8,14 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, TextClause
+from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.sql.expression import CompoundSelect, Select, UpdateBase
 
 from engine.storage.direct import execute, execute_many, fetch
 
 Row = Mapping[str, Any]
-_Compiled = tuple[str, Callable[[Row], Any]]
+_Compiled = tuple[str, Callable[[Row], Sequence[Any]]]
+_SERVER: Any = psycopg.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 
 class Prepared:
@@ -60,10 +62,11 @@ class Prepared:
         return [*map(self._made, rows)]
 
     def _for(self, connection: Connection) -> _Compiled:
-        dialect = connection.dialect
-        found = self._compiled.get(dialect.name)
+        name = connection.dialect.name
+        found = self._compiled.get(name)
         if found is None:
-            found = self._compiled[dialect.name] = _compile(self.statement, dialect, self._columns)
+            dialect = _SERVER if name == "postgresql" else connection.dialect
+            found = self._compiled[name] = _compile(self.statement, dialect, self._columns)
         return found
 
 
@@ -76,9 +79,9 @@ def _maker(names: Sequence[str]) -> Callable[[Any], Any]:
 def _compile(statement: Any, dialect: Any, columns: Sequence[str] | None) -> _Compiled:
     compiled = statement.compile(dialect=dialect, column_keys=columns)
     fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
-    names: Sequence[str] = compiled.positiontup if compiled.positional else ()
+    names: Sequence[str] = compiled.positiontup
     if not names:
-        return str(compiled), lambda row: {**fixed, **row}
+        return str(compiled), lambda _row: ()
     pick = itemgetter(*names)
     single = len(names) == 1
     if fixed:

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Text, bindparam, column, func, insert, literal, select, text
+from sqlalchemy import Connection, LargeBinary, Text, bindparam, column, func, insert, literal, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from engine.errors import StoreUnavailable
@@ -62,6 +62,20 @@ async def test_an_error_that_somebody_swallowed_is_no_commit(place: Place, scene
             ASKED.rows(connection, {})
 
     with pytest.raises((DBAPIError, StoreUnavailable)):
+        await scene.store._write(job)
+    assert await stored(scene) == []
+
+
+@ON_POSTGRESQL
+async def test_an_error_of_core_that_somebody_swallowed_is_no_commit(place: Place, scene: Scene) -> None:
+    """The server answers COMMIT with ROLLBACK then, which is no error to it."""
+
+    def job(connection: Connection) -> None:
+        put(connection, "a")
+        with pytest.raises(DBAPIError):
+            connection.execute(text("SELECT 1 / 0"))
+
+    with pytest.raises(StoreUnavailable, match="nothing of it is stored"):
         await scene.store._write(job)
     assert await stored(scene) == []
 
@@ -137,3 +151,72 @@ async def test_names_are_those_of_the_statement(scene: Scene) -> None:
         lambda one: Prepared(select(column("x").label("who")).select_from(text("(SELECT 7 AS x) AS t"))).rows(one, {})
     )
     assert [row.who for row in found] == [7]
+
+
+BIG = b"x" * 8_000_000
+ECHO = Prepared(
+    select(bindparam("bytes", type_=LargeBinary()).label("bytes"), bindparam("name", type_=Text()).label("n"))
+)
+
+
+@ON_POSTGRESQL
+async def test_much_goes_both_ways_at_once(place: Place, scene: Scene) -> None:
+    """More than sockets hold: neither side may wait for the other to read first."""
+
+    def job(connection: Connection) -> list[int]:
+        asked = [ECHO.asked(connection, {"bytes": BIG, "name": str(turn)}) for turn in range(5)]
+        return [len(one()[0].bytes) for one in asked]
+
+    assert await asyncio.wait_for(scene.store._write(job), 60) == [len(BIG)] * 5
+
+
+@ON_POSTGRESQL
+async def test_what_a_failed_transaction_sent_first_is_prepared_again(place: Place, scene: Scene) -> None:
+    """The server forgets what it was to prepare after the error; the next to send it must not rely on it."""
+    fails = Prepared(text("SELECT 1 / CAST(:by AS BIGINT) AS x"))
+    after = Prepared(text("SELECT CAST(:n AS BIGINT) AS n"))
+
+    def job(connection: Connection) -> None:
+        fails.run(connection, {"by": 0})
+        after.rows(connection, {"n": 7})
+
+    for _ in range(2):
+        with pytest.raises((DBAPIError, StoreUnavailable), match="division by zero"):
+            await scene.store._write(job)
+    for _ in range(3):
+        assert [row.n for row in await scene.store._write(lambda one: after.rows(one, {"n": 7}))] == [7]
+        assert [row.x for row in await scene.store._write(lambda one: fails.rows(one, {"by": 1}))] == [1]
+
+
+@ON_POSTGRESQL
+async def test_a_question_of_a_failed_transaction_has_no_answer(place: Place, scene: Scene) -> None:
+    """An empty list would be taken for one."""
+
+    def job(connection: Connection) -> None:
+        put(connection, "a")
+        put(connection, "a")
+        asked = ASKED.asked(connection, {})
+        with pytest.raises(IntegrityError):
+            connection.execute(COUNT)
+        asked()
+
+    with pytest.raises((DBAPIError, StoreUnavailable), match="not executed"):
+        await scene.store._write(job)
+
+
+async def test_values_come_back_as_they_were_given(scene: Scene) -> None:
+    given = {"config_hash": 'ä"\\{}\t\U0001f600', "at": -(2**63), "files": bytes(range(256))}
+
+    def job(connection: Connection) -> list[Any]:
+        PUT.run(connection, given)
+        return [*Prepared(select(snapshots)).rows(connection, {})]
+
+    assert [row._asdict() for row in await scene.store._write(job)] == [given]
+
+
+async def test_a_value_that_no_text_may_hold_refuses_that_transaction_alone(scene: Scene) -> None:
+    for name in ("\ud800", "nul \0") if scene.store._connections.dialect == "postgresql" else ("\ud800",):
+        with pytest.raises((DBAPIError, StoreUnavailable, ValueError)):
+            await scene.store._write(lambda one, name=name: put(one, name))
+    await scene.store._write(lambda one: put(one, "whole"))
+    assert await stored(scene) == ["whole"]
