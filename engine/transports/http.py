@@ -42,6 +42,7 @@ class HttpTransport:
         self._pool: Pool | None = None
         self._context: ssl.SSLContext | None = None
         self._connecting: set[asyncio.Timeout] = set()
+        self._unpacking = asyncio.Lock()
         self._closed = False
 
     def describe(self, request: HttpRequest) -> dict[str, Any]:
@@ -97,7 +98,8 @@ class HttpTransport:
             connection.give_up(answering)
             raise
         if "content-encoding" in answer.headers:  # rare, nobody asks for it; a bomb takes 10 ms and more to see through
-            await asyncio.to_thread(unpack, answer, limit, route.where)
+            async with self._unpacking:  # one at a time, so that a system that sends bombs has one processor at most
+                await asyncio.to_thread(unpack, answer, limit, route.where)
         return answer
 
     async def _connect(self, route: Route, pool: Pool, deadline_s: float) -> HttpConnection:
