@@ -25,6 +25,8 @@ _LIKELY = re.compile(
     f'"([{"".join(sorted({name[0] for name in _SPELT}))}][A-Za-z0-9_]{{1,{max(map(len, _SPELT)) - 1}}}+)":'.encode()
 )
 
+_MEMBER = re.compile(r'"([A-Za-z0-9_-]{2,20})"\s*:\s*("(?:[^"\\]|\\.)*|[\w.+-]+)')
+
 
 def in_sight(written: bytes) -> bool:
     """Whether JSON holds such a field. One search: most holds none."""
@@ -51,6 +53,11 @@ def held_in_secret_fields(value: Any) -> list[Any]:
     if isinstance(value, list):
         return [held for member in value for held in held_in_secret_fields(member)]
     return []
+
+
+def held_in_text(text: str) -> list[str]:
+    """What these fields hold in text that looks like JSON, whether it is some: of a body that was cut off, or is not valid."""
+    return [value.removeprefix('"') for name, value in _MEMBER.findall(text) if _is_secret(name)]
 
 
 def _is_secret(name: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from engine.admit import admit_body
 from engine.errors import EventRefused, WrongUse
 from engine.management.desk import Desk
+from engine.secret_fields import held_in_text
 from engine.storage.protocol import Refusal
 from engine.terminal import faint, instant, table
 
@@ -24,6 +25,11 @@ def refused_lines(refusals: Sequence[Refusal], refused: int) -> list[str]:
 
 def _admitted(refusal: Refusal) -> str:
     return f" (admitted as {refusal.admitted_as})" if refusal.admitted_as else ""
+
+
+def secrets_of_bodies(refusals: Sequence[Refusal]) -> set[str]:
+    """What fields such as `ki` and `password` hold in bodies, valid JSON or not: texts to mask in what is shown of them."""
+    return {text for refusal in refusals for text in held_in_text(refusal.body.decode("utf-8", "replace")) if text}
 
 
 async def admit_refusal(desk: Desk, refusal_id: int) -> str:

@@ -73,6 +73,21 @@ def test_what_can_be_no_event_is_said(folder: Path, nsps: Keyboard) -> None:
     assert said.code == 2 and "its body can be no event: " in said.err
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"event_type": "SIM/Updated", "sim_info": {"encrypted_ki": "A1B2C3D4E5F6", "imsi": "250991234567890"}}',
+        b'{"sim_info": {"imsi": "250991234567890", "OPc" : "A1B2C3D4E5F6", "no',  # the sender hung up
+        b'{"imsi": "250991234567890", "password": "A1B2C3D4E5F6',
+    ],
+    ids=["whole", "cut after it", "cut within it"],
+)
+def test_what_a_body_holds_in_secret_fields_is_not_shown(folder: Path, nsps: Keyboard, body: bytes) -> None:
+    refuse(folder, body, "wrong token")
+    said = nsps("refused", "--format", "json").out
+    assert "A1B2C3" not in said and "250991234567890" in said
+
+
 def test_an_unknown_number_is_said(nsps: Keyboard) -> None:
     said = nsps("refused", "admit", "99")
     assert (said.code, said.err) == (2, "nsps: no refusal 99 is kept; nsps refused lists those that are\n")
