@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
+from typing import Any
 
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 
 class Kept:
-    """The connections of some threads to one server. To take one from the pool and give it back costs more than to begin and
-    commit; a thread that met an error gives its own back, and takes another."""
+    """The connections of some threads to one server. To take one from a pool and give it back costs more than to begin and
+    commit, so `engine` has none (NullPool): a connection that is closed is gone."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -24,18 +28,27 @@ class Kept:
             self._all.add(own)
         return own
 
-    def give_back(self) -> None:
-        """This thread's goes back to the pool, which undoes what is unfinished; broken ones are replaced there."""
-        own, self._own.connection = self._own.connection, None
-        self._all.discard(own)
-        own.close()
+    def roll_back(self) -> None:
+        """Undoes what this thread's connection has not committed. One that is broken is closed: the next is another."""
+        own: Connection = self._own.connection
+        with suppress(DBAPIError):  # the look at it tells
+            own.rollback()
+        if own.invalidated or _driver(own).info.transaction_status != TransactionStatus.IDLE:
+            self.close_own()
 
-    def forget(self) -> None:
-        """None of those that wait in the pool is used again: they were made to a server that is gone."""
-        self._engine.dispose()
+    def close_own(self) -> None:
+        """Closes this thread's connection, if it has one: the next is another."""
+        own: Connection | None = getattr(self._own, "connection", None)
+        self._own.connection = None
+        if own is not None:
+            self._all.discard(own)
+            own.close()
 
     def close(self) -> None:
         """Closes all, once their threads have ended."""
         while self._all:
             self._all.pop().close()
-        self._engine.dispose()
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection

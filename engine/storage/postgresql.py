@@ -19,7 +19,7 @@ from psycopg import sql
 from psycopg.types.numeric import Int8Dumper
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool
 
 from engine.addresses import without_secrets
 from engine.errors import StoreUnavailable, WrongUse
@@ -32,7 +32,6 @@ WRITERS = 3
 READERS = 2
 TRIES = 5
 PAUSE_S = 0.02
-POOL_WAIT_S = 10
 # 40001 serialization failure, 40P01 deadlock: the server undid it all and asks to be asked again.
 AGAIN = {"40001", "40P01"}
 # A server that takes no writes: after a failover the old one, or a connection that a proxy kept.
@@ -80,9 +79,9 @@ class ServerConnections:
         self.schema = schema_of(instance)
         self._url = url
         self._conninfo = _conninfo(url)
-        self._writing = Kept(self._pool(WRITERS, {}))
+        self._writing = Kept(self._engine({}))
         # What people ask for is planned for the days it concerns, each time; what is done all day is planned once.
-        self._reading = Kept(self._pool(READERS, {"plan_cache_mode": "force_custom_plan"}))
+        self._reading = Kept(self._engine({"plan_cache_mode": "force_custom_plan"}))
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="store-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._closed = False
@@ -109,14 +108,11 @@ class ServerConnections:
         self._reading.close()
         self._writing.close()
 
-    def _pool(self, size: int, settings: Mapping[str, str]) -> Engine:
+    def _engine(self, settings: Mapping[str, str]) -> Engine:
         engine = create_engine(
             "postgresql+psycopg://",
             creator=lambda: _connect(self._conninfo, _session(self.schema, {**SETTINGS, **settings}), self._url),
-            poolclass=QueuePool,
-            pool_size=size,
-            max_overflow=0,
-            pool_timeout=POOL_WAIT_S,
+            poolclass=NullPool,
         )
         lay_lines(engine, "BEGIN")
         return engine
@@ -152,7 +148,7 @@ def _in_transaction(kept: Kept, job: Callable[[Connection], T], committing: Comm
         connection.commit()  # Core's own state; the driver has nothing left to commit
     except BaseException:
         give_up(connection)
-        kept.give_back()
+        kept.roll_back()
         raise
     return result
 
@@ -167,9 +163,8 @@ def _commit(connection: Connection) -> None:
 def _may_repeat(kept: Kept, error: DBAPIError, committing: bool) -> bool:
     """Whether it surely was not done: undone by the server, or cut off before anybody asked to commit."""
     state = getattr(error.orig, "sqlstate", None)
-    if state == READ_ONLY or error.connection_invalidated:
-        kept.forget()
     if state == READ_ONLY:
+        kept.close_own()  # the next is made to the server that takes writes
         return True
     return state in AGAIN or (error.connection_invalidated and not committing)
 
@@ -183,8 +178,12 @@ def _connect(conninfo: str, session: sql.Composed, url: str) -> psycopg.Connecti
     # One type for every integer, so that a statement is prepared once and not for each width of its values.
     connection.adapters.register_dumper(int, Int8Dumper)
     connection.prepare_threshold = None  # what psycopg prepares it forgets together with ours (DEALLOCATE ALL)
-    connection.autocommit = True
-    connection.execute(session)  # and it stays so: BEGIN and COMMIT are sent along with what they enclose
+    connection.autocommit = True  # and it stays so: BEGIN and COMMIT are sent along with what they enclose
+    try:
+        connection.execute(session)
+    except psycopg.Error:
+        connection.close()
+        raise
     return connection
 
 

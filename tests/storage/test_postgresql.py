@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,12 +14,13 @@ import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy import Connection, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from engine.clock import SystemClock, VirtualClock
 from engine.errors import SchemaMismatch, StoreUnavailable, WrongUse
 from engine.storage import claiming, schema
 from engine.storage.claiming import Wanted, claim_group
-from engine.storage.postgresql import ServerConnections, schema_of
+from engine.storage.postgresql import READERS, WRITERS, ServerConnections, schema_of
 from engine.storage.protocol import Arrival
 from engine.storage.store import Store, migrate
 from engine.storage.tables import deliveries, metadata
@@ -333,6 +335,44 @@ async def test_a_connection_cut_before_the_commit_is_not_even_noticed(place: Pla
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'nsps'")
     assert (await scene.accept()).new
     await scene.store.ready()
+
+
+async def test_none_of_its_connections_outlives_a_store(place: Place, store: Store) -> None:
+    """Also those of threads that were idle while another met the end of its own."""
+    connections = ServerConnections(f"{place.url}&application_name=leaving", place.instance)
+    together = threading.Barrier(WRITERS)
+    pids = await asyncio.gather(
+        *(connections.write(lambda one: (together.wait(10), pid(one))[1]) for _ in range(WRITERS))
+    )
+    assert len({*pids}) == WRITERS
+    with pytest.raises(DBAPIError, match="terminating connection"):
+        await connections.write(lambda one: one.execute(text("SELECT pg_terminate_backend(pg_backend_pid())")))
+    await connections.close()
+    left = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'leaving'")
+    async with asyncio.timeout(10):
+        while await store._read(lambda one: one.execute(left).scalar_one()):
+            await asyncio.sleep(0.01)
+
+
+def pid(connection: Connection) -> int:
+    return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+async def test_a_job_that_failed_costs_no_new_connection(place: Place) -> None:
+    """Nor what was prepared on it: whether a repeat was sent at once is told by an error, all day."""
+    connections = ServerConnections(place.url, place.instance)
+    found: set[int] = set()
+
+    def fails(connection: Connection) -> None:
+        found.add(pid(connection))
+        connection.execute(text("SELECT 1 / 0"))
+
+    for _ in range(20):
+        with pytest.raises(StoreUnavailable, match="division by zero"):
+            await connections.read(fails)
+    assert len(found) <= READERS
+    assert await connections.read(pid) in found
+    await connections.close()
 
 
 async def test_whatever_was_answered_before_the_servers_kill_is_there_after_it(
