@@ -11,6 +11,9 @@ import typer
 from engine.command import at_the_keyboard, print_json, print_lines, run_async
 from engine.command_options import (
     HERE,
+    AgainArgument,
+    AgainOption,
+    AssumeDoneOption,
     ConnectorOption,
     EventArgument,
     FormatOption,
@@ -19,8 +22,10 @@ from engine.command_options import (
     PipelineOption,
     PortOption,
     ProjectOption,
+    ResendOption,
     SinceOption,
     StateOption,
+    TypeOption,
     VersionOption,
 )
 from engine.command_refused import refused_app
@@ -136,7 +141,7 @@ def events(
     ] = None,
     state: StateOption = None,
     pipeline: PipelineOption = None,
-    event_type: Annotated[str | None, typer.Option("--type", help="Only this event type.")] = None,
+    event_type: TypeOption = None,
     since: SinceOption = None,
     before: Annotated[str | None, typer.Option("--before", help="The last event id of the page before.")] = None,
     limit: LimitOption = 50,
@@ -178,27 +183,27 @@ def why(
 
 @commands.command()
 def replay(
-    what: Annotated[
-        str,
-        typer.Argument(
-            help="An event (its failed deliveries, or routed again if none took it) or a delivery's number."
-        ),
-    ],
+    what: AgainArgument = None,
+    state: AgainOption = None,
     pipeline: PipelineOption = None,
-    resend: Annotated[
-        list[str] | None, typer.Option("--resend", help="A `once` step of unknown outcome: send it again.")
-    ] = None,
-    assume_done: Annotated[
-        list[str] | None, typer.Option("--assume-done", help="A `once` step of unknown outcome: it was done.")
-    ] = None,
+    event_type: TypeOption = None,
+    since: SinceOption = None,
+    resend: ResendOption = None,
+    assume_done: AssumeDoneOption = None,
     project: ProjectOption = HERE,
 ) -> None:
     """Send again: new deliveries, in their lanes by the time of replay."""
     from engine.management import commands as desk
-    from engine.management.replay import Replay
+    from engine.management.replay import Replay, refuse_both_ways
+    from engine.storage.protocol import EventFilter
 
-    asked = Replay(what=what, pipeline=pipeline, resend=tuple(resend or ()), assume_done=tuple(assume_done or ()))
-    run_async(desk.replay(project, os.environ, asked))
+    asked = Replay(what=what or "", pipeline=pipeline, resend=tuple(resend or ()), assume_done=tuple(assume_done or ()))
+    wanted = EventFilter(state=state, pipeline=pipeline, event_type=event_type)
+    refuse_both_ways(asked, wanted, since)
+    if what is not None:
+        run_async(desk.replay(project, os.environ, asked))
+    else:
+        run_async(desk.replay_many(project, os.environ, wanted, since, asked))
 
 
 @commands.command()

@@ -12,9 +12,10 @@ from engine.errors import WrongUse
 from engine.management import control, history
 from engine.management import why as why_module
 from engine.management.desk import Desk, open_desk, readable_of, who
-from engine.management.refused import admit_refusal, refused_lines
+from engine.management.refused import admit_refusal, refused_lines, secrets_of_bodies
 from engine.management.replay import Replay
 from engine.management.replay import replay as replay_now
+from engine.management.replay_many import replay_many as replay_many_now
 from engine.management.standing_in import refusal, without_contents
 from engine.management.waits import waits_now
 from engine.storage.protocol import EventFilter, EventRow
@@ -70,6 +71,14 @@ async def replay(project: Path, environ: Environ, asked: Replay) -> None:
         print_lines(await replay_now(desk.store, desk.catalog, asked, desk.now()))
 
 
+async def replay_many(project: Path, environ: Environ, wanted: EventFilter, since: str | None, asked: Replay) -> None:
+    """Makes new deliveries for all that failed, or that no pipeline took, and says which as they are made."""
+    async with open_desk(project, environ, "nsps replay sends by the files of this folder") as desk:
+        wanted = with_changes(wanted, since=parse_since(since, desk.now()))
+        async for line in replay_many_now(desk.store, desk.catalog, wanted, asked, desk.now):
+            say(line)
+
+
 async def pause(project: Path, environ: Environ, names: Names, reason: str) -> None:
     """Pauses everything, a pipeline or a connector."""
     async with open_desk(project, environ) as desk:
@@ -81,7 +90,7 @@ async def resume(project: Path, environ: Environ, names: Names) -> None:
     """Lifts a pause, or the hold of a connector whose login was refused."""
     async with open_desk(project, environ) as desk:
         scope = control.scope_of(desk.names, *names)
-        say(await control.resume(desk.store, scope, desk.now()))
+        say(await control.resume(desk.store, scope, desk.catalog, desk.now()))
 
 
 async def status(project: Path, environ: Environ, form: str) -> None:
@@ -102,7 +111,8 @@ async def refused(project: Path, environ: Environ, limit: int, form: str) -> Non
         kept = await desk.store.refusals(limit)
         if form == "json":
             shown = [history.as_json(refusal) for refusal in kept]
-            print_json(desk.shown([{**one, "body": None} for one in shown] if desk.hides else shown))
+            shown = [{**one, "body": None} for one in shown] if desk.hides else shown
+            print_json(desk.shown(shown, secrets_of_bodies(kept)))
         else:
             print_lines(desk.lines(refused_lines(kept, (await desk.store.counts())["refused"])))
 

@@ -15,6 +15,7 @@ from engine.management.todo import resume_command, spoken, todo_lines, troubles
 from engine.management.waits import waits_now
 from engine.storage.protocol import Control, History, Hold, Owner
 from engine.terminal import faint, instant, state, strong, table
+from engine.working.holds import scopes_of
 
 STATES = ("waiting", "running", "delivered", "skipped", "superseded", "failed")
 
@@ -42,10 +43,13 @@ async def pause(control: Control, scope: str, by: str, reason: str, at: datetime
     )
 
 
-async def resume(control: Control, scope: str, now: datetime) -> str:
-    """Lets the scope go on, a refused login too. Returns what to tell."""
+async def resume(control: Control, scope: str, catalog: Catalog, now: datetime) -> str:
+    """Lets the scope go on, a refused login too. Returns what to tell: also what a window keeps still."""
     if await control.lift(scope, now):
-        return f"resumed {spoken(scope)}: what waited is sent in order"
+        told = windows_now(catalog, now)
+        kept = {name: one for name, one in told.items() if one["until"] and name in _called(catalog, scope)}
+        shut = "".join(f"\nnot called yet {line}" for line in window_lines(kept))
+        return f"resumed {spoken(scope)}: what waited is sent in order{shut}"
     paused = [hold.scope for hold in await control.holds()]
     others = "".join(f"\n{spoken(one)} is: {resume_command(one)}" for one in paused)
     return f"{spoken(scope)} was not paused{others}"
@@ -70,6 +74,17 @@ async def standing(store: Any, catalog: Catalog, clock: Clock) -> dict[str, Any]
         "windows": windows_now(catalog, now),
         "configuration": catalog.hash,
     }
+
+
+def _called(catalog: Catalog, scope: str) -> set[str]:
+    """The connectors whose windows may keep deliveries of this scope."""
+    kind, _, name = scope.partition(":")
+    if kind == "all":
+        return set(catalog.connectors)
+    if kind == "connector":
+        return {name}
+    pipeline = catalog.pipelines.get(name)
+    return {one.partition(":")[2] for one in scopes_of(pipeline) if one.startswith("connector:")} if pipeline else set()
 
 
 def _history(store: Any) -> History:

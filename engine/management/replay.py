@@ -11,17 +11,32 @@ from engine.delivery import FINAL, Routed
 from engine.errors import WrongUse
 from engine.loading.suggest import nearest
 from engine.route import route
-from engine.storage.protocol import DeliveryRow, EventRow, History
+from engine.storage.protocol import DeliveryRow, EventFilter, EventRow, History
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """What a person asked for. `what` is an event (its failed deliveries) or the number of one delivery."""
+    """What a person asked for. `what` is an event (its failed deliveries) or the number of one delivery; "" for many."""
 
-    what: str
+    what: str = ""
     pipeline: str | None = None
     resend: tuple[str, ...] = ()
     assume_done: tuple[str, ...] = ()
+
+
+def refuse_both_ways(asked: Replay, wanted: EventFilter, since: str | None) -> None:
+    """Raises WrongUse unless either one event or delivery is named, or `--state` says which of many are meant."""
+    narrowed = bool(wanted.event_type or since)
+    if asked.what and (wanted.state or narrowed):
+        raise WrongUse(
+            f"name {asked.what} alone, or leave it out and say by --state, --type and --since which are meant"
+        )
+    if not asked.what and wanted.state is None:
+        raise WrongUse(
+            "say what to send again: an event, the number of a delivery, or --state failed for all that failed"
+        )
+    if wanted.state == "unrouted" and asked.pipeline:
+        raise WrongUse("--pipeline says nothing of what no pipeline took; --type and --since do")
 
 
 async def replay(history: History, catalog: Catalog, asked: Replay, now: datetime) -> list[str]:
@@ -34,10 +49,11 @@ async def replay(history: History, catalog: Catalog, asked: Replay, now: datetim
     if event is None:
         raise WrongUse(f"no event or delivery {asked.what!r} here; nsps events lists what is")
     if not event.deliveries:
-        return await _route_again(history, catalog, event, now)
+        return await route_again(history, catalog, event.id, now)
     rows = _chosen(event, asked)
-    _refuse_unknown_steps(catalog, rows, asked)
-    return [await _again(history, row, event, asked, now) for row in rows]
+    refuse_unknown_steps(catalog, rows, asked)
+    named = [str(row.id) for row in rows] == [asked.what.lstrip("#")]
+    return [await again(history, row, asked, event.i_event, now, once_only=not named) for row in rows]
 
 
 async def _refuse_two_meanings(history: History, what: str, event: EventRow | None) -> None:
@@ -60,10 +76,10 @@ def _chosen(event: EventRow, asked: Replay) -> Sequence[DeliveryRow]:
                 f"delivery #{one[0].id} is {one[0].state}: it is still at work, there is nothing to send again"
             )
         return one
-    latest = {row.pipeline: row for row in sorted(event.deliveries, key=lambda row: row.id)}
-    rows = [row for row in latest.values() if asked.pipeline in (None, row.pipeline)]
+    rows = event.latest(asked.pipeline)
     if not rows:
-        raise WrongUse(f"event {event.id} has no delivery to pipeline {asked.pipeline!r}; it has {', '.join(latest)}")
+        there = ", ".join(row.pipeline for row in event.latest())
+        raise WrongUse(f"event {event.id} has no delivery to pipeline {asked.pipeline!r}; it has {there}")
     failed = [row for row in rows if row.state == "failed"]
     if not failed:
         stand = "; ".join(f"#{row.id} to {row.pipeline} is {row.state}" for row in rows)
@@ -71,12 +87,13 @@ def _chosen(event: EventRow, asked: Replay) -> Sequence[DeliveryRow]:
     return failed
 
 
-def _refuse_unknown_steps(catalog: Catalog, rows: Sequence[DeliveryRow], asked: Replay) -> None:
+def refuse_unknown_steps(catalog: Catalog, rows: Sequence[DeliveryRow], asked: Replay) -> None:
     """A misspelt step would leave the decision open, and the delivery would fail once more."""
-    pipelines = [catalog.pipelines[row.pipeline] for row in rows if row.pipeline in catalog.pipelines]
+    names = sorted({row.pipeline for row in rows})
+    pipelines = [catalog.pipelines[name] for name in names if name in catalog.pipelines]
     known = {step.id for pipeline in pipelines for step in pipeline.dispatch if step.once is not None}
     for name in (*asked.resend, *asked.assume_done):
-        if name not in known and len(pipelines) == len(rows):
+        if name not in known and rows and len(pipelines) == len(names):
             near = nearest(name, known)
             hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(known)) or 'none'}"
             raise WrongUse(f"no `once` step {name!r} in pipeline {', '.join(one.name for one in pipelines)}; {hint}")
@@ -85,26 +102,29 @@ def _refuse_unknown_steps(catalog: Catalog, rows: Sequence[DeliveryRow], asked: 
         raise WrongUse(f"step {both[0]} cannot be sent again and be assumed done: choose --resend or --assume-done")
 
 
-async def _again(history: History, row: DeliveryRow, event: EventRow, asked: Replay, now: datetime) -> str:
+async def again(
+    history: History, row: DeliveryRow, asked: Replay, i_event: str | None, now: datetime, *, once_only: bool
+) -> str:
+    """Makes the new delivery; returns what to tell. Raises WrongUse, if `once_only` also for one sent again already."""
     routed = Routed(
         pipeline=row.pipeline,
         lane=row.lane,
         mode="latest" if row.mode == "latest" else "strict",
         position_time=now,
-        position_event=_number(event.i_event),
+        position_event=_number(i_event),
     )
-    new = await history.replay(row.id, routed, now, asked.resend, asked.assume_done)
-    return f"delivery #{new} to {row.pipeline}: sends event {event.id} again (was #{row.id}, {row.state})"
+    new = await history.replay(row.id, routed, now, asked.resend, asked.assume_done, once_only)
+    return f"delivery #{new} to {row.pipeline}: sends event {row.event_id} again (was #{row.id}, {row.state})"
 
 
-async def _route_again(history: History, catalog: Catalog, event: EventRow, now: datetime) -> list[str]:
-    stored = await history.stored_event(event.id)
+async def route_again(history: History, catalog: Catalog, event_id: str, now: datetime) -> list[str]:
+    """Routes an event that no pipeline took; returns a line for each delivery. Raises WrongUse when none takes it now."""
+    stored = await history.stored_event(event_id)
     taken = route(stored, catalog).taken if stored else ()
     if not taken:
-        raise WrongUse(
-            f"no pipeline takes event {event.id} ({event.event_type}) now either; nsps why {event.id} says why"
-        )
-    ids = await history.route_again(event.id, taken, now)
+        told = f" ({stored.event_type})" if stored else ""
+        raise WrongUse(f"no pipeline takes event {event_id}{told} now either; nsps why {event_id} says why")
+    ids = await history.route_again(event_id, taken, now)
     return [f"delivery #{new} to {routed.pipeline}" for new, routed in zip(ids, taken, strict=True)]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from engine.storage.protocol import DeliveryRow, EventFilter, EventRow, History
+from engine.storage.protocol import EventFilter, EventRow, History
 from engine.terminal import instant, lasting, state
 
 LOOKED_AT = 200  # of the newest failed and of the newest waiting events; more are told as "at least"
@@ -29,15 +29,10 @@ async def troubles(history: History) -> dict[str, Any]:
 
 
 def _causes(events: Sequence[EventRow], wanted: Any) -> dict[str, Any]:
-    rows = [row for event in events for row in _last(event) if wanted(row)]
+    rows = [row for event in events for row in event.latest() if wanted(row)]
     counted = Counter((row.pipeline, row.reason) for row in rows)
     causes = [{"pipeline": name, "reason": why, "number": n} for (name, why), n in counted.most_common()]
     return {"at_least": len(events) == LOOKED_AT, "causes": causes}
-
-
-def _last(event: EventRow) -> list[DeliveryRow]:
-    """The latest delivery to each pipeline: what was sent again counts as that."""
-    return list({row.pipeline: row for row in sorted(event.deliveries, key=lambda row: row.id)}.values())
 
 
 def todo_lines(told: Json, now: datetime) -> Iterator[str]:
@@ -50,9 +45,7 @@ def todo_lines(told: Json, now: datetime) -> Iterator[str]:
         yield what + (f": {hold['reason']}" if hold["reason"] else "") + f"  ({resume_command(hold['scope'])})"
     for held in told["held_back"].values():
         yield f"{state('waiting', _deliveries(held['waiting']))}: {held['why']}"
-    yield from _caused(
-        told["troubles"]["failed"], "failed", "nsps events --state failed; nsps replay EVENT sends again"
-    )
+    yield from _caused(told["troubles"]["failed"], "failed", "nsps events --state failed; nsps replay --state failed")
     yield from _caused(told["troubles"]["retrying"], "retrying", "nsps events --state waiting")
     yield from _late(told, now)
     if told["refused_kept"]:

@@ -1,21 +1,35 @@
+# ruff: noqa: S608 - numbers and names of ours
 """Deliveries as the history shows them, finished or not."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, case, or_, select
+from sqlalchemy import BigInteger, Connection, bindparam, case, or_, select, text
 
 from engine.storage.claiming import position
 from engine.storage.instants import instant_or_none
-from engine.storage.numbers import in_days_of
+from engine.storage.numbers import A_DAY, by_day
 from engine.storage.protocol import DeliveryRow
 from engine.storage.tables import LATEST, RUNNING, STRICT, WAITING, deliveries, history
 
 _SEQS = bindparam("seqs", expanding=True, type_=BigInteger())
 UNFINISHED = select(deliveries).where(deliveries.c.event_seq.in_(_SEQS))
-FINISHED = select(history).where(history.c.event_seq.in_(_SEQS))
+_SHOWN = (
+    history.c.id,
+    history.c.event_seq,
+    history.c.pipeline,
+    history.c.lane,
+    history.c.mode,
+    history.c.state,
+    history.c.reason,
+    history.c.attempts,
+    history.c.replay_of,
+    history.c.finished_at,
+    history.c.superseded_by,
+)
+FINISHED = select(*_SHOWN).where(history.c.event_seq.in_(_SEQS))
 
 _mine = deliveries.alias("d")
 _other = deliveries.alias("w")
@@ -56,12 +70,26 @@ def delivery_rows(connection: Connection, events: Mapping[int, str]) -> dict[int
     seqs = {"seqs": list(events)}
     if not events:
         return found
-    for row in connection.execute(FINISHED.where(in_days_of(connection, history.c.id, events)), seqs):
+    for row in _ended(connection, list(events)):
         found[row.event_seq].append(_finished(row, events[row.event_seq]))
     ahead = {row.of_id: row for row in connection.execute(AHEAD, seqs)}
     for row in connection.execute(UNFINISHED, seqs):
         found[row.event_seq].append(_unfinished(row, events[row.event_seq], ahead.get(row.id)))
     return {seq: sorted(rows, key=lambda row: row.id) for seq, rows in found.items()}
+
+
+def _ended(connection: Connection, seqs: list[int]) -> Iterable[Any]:
+    """Their rows in the history. On PostgreSQL each day is asked for by itself: any other way to name scattered days takes it
+    ten times as long to plan."""
+    if connection.dialect.name != "postgresql":
+        return connection.execute(FINISHED, {"seqs": seqs})
+    columns = ", ".join(column.name for column in _SHOWN)
+    parts = (
+        f"SELECT {columns} FROM history WHERE id >= {first} AND id < {first + A_DAY}"
+        f" AND event_seq IN ({', '.join(map(str, of_day))})"
+        for first, of_day in by_day(seqs).items()
+    )
+    return connection.execute(text(" UNION ALL ".join(parts)))
 
 
 def _finished(row: Any, event_id: str) -> DeliveryRow:

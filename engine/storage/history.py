@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -19,6 +20,7 @@ from engine.storage.protocol import AttemptRow, DeliveryRow, EventFilter, EventR
 from engine.storage.rows import events_asked
 from engine.storage.tables import RUNNING, WAITING, ZERO, attempts, deliveries, events, refusals, replies
 
+LOOKED_AT = 200  # at once, where the first page did not hold enough
 FINISHED: tuple[State, ...] = ("delivered", "skipped", "superseded", "failed")
 
 
@@ -26,7 +28,7 @@ class HistoryArea(Area):
     async def events(self, wanted: EventFilter) -> list[EventRow]:
         """A page of events, newest first. Raises WrongUse when `before` names no event."""
         now_us = micros(self._clock.now())
-        return await self._read(lambda connection: _rows(connection, page(connection, wanted, now_us)))
+        return await self._read(lambda connection: _page(connection, wanted, now_us))
 
     async def event(self, event_id: str) -> EventRow | None:
         """By its id, a unique beginning of it, an i_event, or the number of one of its deliveries."""
@@ -61,6 +63,22 @@ class HistoryArea(Area):
     async def counts(self) -> Mapping[str, Any]:
         """{events, unrouted, repeats, refused, refused_kept, deliveries: {pipeline: {state: n}}, oldest_due_at}."""
         return await self._read(_counts)
+
+
+def _page(connection: Connection, wanted: EventFilter, now_us: int) -> list[EventRow]:
+    """Of what failed, those are left out that were sent again since: looked at here, since that costs PostgreSQL more to plan."""
+    found: list[EventRow] = []
+    asked = wanted
+    while True:
+        rows = _rows(connection, page(connection, asked, now_us))
+        found += [row for row in rows if wanted.state != "failed" or _failed_last(row, wanted.pipeline)]
+        if len(rows) < asked.limit or len(found) >= wanted.limit:
+            return found[: wanted.limit]
+        asked = replace(asked, before=rows[-1].id, limit=max(wanted.limit, LOOKED_AT))
+
+
+def _failed_last(event: EventRow, pipeline: str | None) -> bool:
+    return any(row.state == "failed" for row in event.latest(pipeline))
 
 
 def _event(connection: Connection, wanted: str) -> EventRow | None:

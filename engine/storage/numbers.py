@@ -12,9 +12,8 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, false, or_, text, true
+from sqlalchemy import Connection, Table, text
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
 from engine.storage.encoding import LARGEST
@@ -84,12 +83,12 @@ def bounds(connection: Connection, numbers: Iterable[int]) -> dict[str, int]:
     return {"low": min(known) // A_DAY * A_DAY, "high": (max(known) // A_DAY + 1) * A_DAY}
 
 
-def in_days_of(connection: Connection, column: ColumnElement[int], numbers: Iterable[int]) -> ColumnElement[bool]:
-    """That `column` lies in the days of these numbers, day by day: for few of many days, looked at by people."""
-    if connection.dialect.name != "postgresql":
-        return true()
-    firsts = sorted({number // A_DAY * A_DAY for number in numbers})
-    return or_(false(), *((column >= first) & (column < first + A_DAY) for first in firsts))
+def by_day(numbers: Iterable[int]) -> dict[int, list[int]]:
+    """The numbers of each day, by the first number of that day."""
+    days: dict[int, list[int]] = {}
+    for number in numbers:
+        days.setdefault(number // A_DAY * A_DAY, []).append(number)
+    return days
 
 
 def since(connection: Connection, at_us: int) -> int:

@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0414 - what is imported under its own name is of this contract too
 """What the engine asks of the store, area by area. `engine.storage.store.Store` is all of it."""
 
 from __future__ import annotations
@@ -9,7 +10,11 @@ from typing import Any, Literal, Protocol
 
 from engine.delivery import OnceKey, OnceNote, Outcome, Routed, State, StepDone
 from engine.event import Event
-from engine.storage.shown import AttemptRow, DeliveryRow, EventFilter, EventRow, Refusal
+from engine.storage.shown import AttemptRow as AttemptRow
+from engine.storage.shown import DeliveryRow as DeliveryRow
+from engine.storage.shown import EventFilter as EventFilter
+from engine.storage.shown import EventRow as EventRow
+from engine.storage.shown import Refusal as Refusal
 from engine.value import value
 
 # --- intake -----------------------------------------------------------------------------------------------------------
@@ -267,33 +272,17 @@ class History(Protocol):
         """Notes that the refused one was taken in after all, as this event."""
 
     async def replay(
-        self, delivery_id: int, routed: Routed, now: datetime, resend: Sequence[str], assume_done: Sequence[str]
+        self,
+        delivery_id: int,
+        routed: Routed,
+        now: datetime,
+        resend: Sequence[str],
+        assume_done: Sequence[str],
+        once_only: bool = False,
     ) -> int:
-        """A new delivery for a finished one; returns its id."""
+        """A new delivery for a finished one; returns its id. `once_only`: WrongUse when that was sent again already."""
 
     async def route_again(self, event_id: str, routed: Sequence[Routed], now: datetime) -> tuple[int, ...]:
-        """Deliveries for an event no pipeline took; returns their ids."""
+        """Deliveries for an event no pipeline took; returns their ids. Raises WrongUse when one took it meanwhile."""
 
     async def owners(self) -> list[tuple[Owner, datetime]]: ...
-
-
-# The history's values are of this contract too.
-__all__ = [
-    "Accepted",
-    "Arrival",
-    "AttemptRow",
-    "Claimed",
-    "Claims",
-    "Control",
-    "DeliveryRow",
-    "EventFilter",
-    "EventRow",
-    "Finished",
-    "History",
-    "Hold",
-    "Intake",
-    "Look",
-    "Owner",
-    "Refusal",
-    "Standing",
-]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import BigInteger, Connection, insert, literal, select, update
 
 from engine.delivery import Routed
 from engine.errors import WrongUse
@@ -17,21 +17,35 @@ from engine.storage.encoding import names
 from engine.storage.finding import seq_of_id
 from engine.storage.instants import micros
 from engine.storage.intake import fail_unroutable, new_seed
-from engine.storage.numbers import day_of_number, new_numbers
+from engine.storage.numbers import day_of_number, new_numbers, same_day
 from engine.storage.rows import delivery_row
 from engine.storage.tables import deliveries, events, history
 
 
 class ReplayArea(Area):
     async def replay(
-        self, delivery_id: int, routed: Routed, now: datetime, resend: Sequence[str], assume_done: Sequence[str]
+        self,
+        delivery_id: int,
+        routed: Routed,
+        now: datetime,
+        resend: Sequence[str],
+        assume_done: Sequence[str],
+        once_only: bool = False,
     ) -> int:
-        """A new delivery for a finished one; returns its id. Raises WrongUse when that is not finished, or unknown."""
+        """A new delivery for a finished one; returns its id. Raises WrongUse when that is not finished, or unknown.
+
+        `once_only`: also when it was sent again already, as by somebody else at the same time."""
         choices = {"resend": names(resend), "assume_done": names(assume_done)}
-        return await self._write(lambda connection: _replay(connection, delivery_id, routed, now, choices))
+
+        def job(connection: Connection) -> int:
+            if once_only:
+                _refuse_sent_again(connection, delivery_id)
+            return _replay(connection, delivery_id, routed, now, choices)
+
+        return await self._write(job)
 
     async def route_again(self, event_id: str, routed: Sequence[Routed], now: datetime) -> tuple[int, ...]:
-        """Deliveries for an event no pipeline took; returns their ids. Raises WrongUse for an unknown event."""
+        """Deliveries for an event no pipeline took; returns their ids. Raises WrongUse for one that is unknown, or routed."""
         return await self._write(lambda connection: _route_again(connection, event_id, routed, now))
 
 
@@ -50,6 +64,23 @@ def _replay(connection: Connection, delivery_id: int, routed: Routed, now: datet
     return _insert(connection, old.event_seq, old.source, [(routed, extra)], now)[0]
 
 
+def _refuse_sent_again(connection: Connection, delivery_id: int) -> None:
+    """Holds the old one's row to the end of the transaction, so that of two who look at once one sends."""
+    old = select(history.c.event_seq, history.c.pipeline).where(history.c.id == delivery_id).with_for_update()
+    found = connection.execute(old).one_or_none()
+    if found is None:
+        return
+    for columns in (deliveries.c, history.c):
+        later = select(columns.id).where(
+            same_day(columns.id, literal(found.event_seq, BigInteger())),
+            columns.event_seq == found.event_seq,
+            columns.pipeline == found.pipeline,
+            columns.id > delivery_id,
+        )
+        if (number := connection.execute(later.limit(1)).scalar()) is not None:
+            raise WrongUse(f"delivery {delivery_id} was sent again already, as {number}")
+
+
 def _why_not(delivery_id: int, state: str | None) -> str:
     if state is None:
         return f"there is no delivery {delivery_id}: `nsps events` lists what there is"
@@ -62,10 +93,14 @@ _ROUTED = select(events.c.seq, events.c.source, events.c.routed, events.c.receiv
 
 
 def _route_again(connection: Connection, event_id: str, routed: Sequence[Routed], now: datetime) -> tuple[int, ...]:
-    event = connection.execute(_ROUTED.where(events.c.seq == seq_of_id(connection, event_id))).one_or_none()
+    event = connection.execute(
+        _ROUTED.where(events.c.seq == seq_of_id(connection, event_id)).with_for_update()
+    ).one_or_none()
     if event is None:
         raise WrongUse(f"there is no event {event_id}: `nsps events` lists what there is")
-    if routed and not event.routed:
+    if event.routed:
+        raise WrongUse(f"event {event_id} has been routed already; nsps show {event_id} tells where to")
+    if routed:
         connection.execute(update(events).where(events.c.seq == event.seq).values(routed=True))
         came = hour_of(event.received_at)
         count(connection, Counter({(came, "", "unrouted"): -1, (came, "", "routed"): 1}))

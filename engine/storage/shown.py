@@ -26,6 +26,11 @@ class EventRow:
     same_id_as: str | None
     deliveries: tuple[DeliveryRow, ...] = ()
 
+    def latest(self, pipeline: str | None = None) -> list[DeliveryRow]:
+        """The latest delivery to each pipeline, or to this one: what was sent again counts as that."""
+        of = {row.pipeline: row for row in sorted(self.deliveries, key=lambda row: row.id)}
+        return [row for row in of.values() if pipeline in (None, row.pipeline)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRow:
@@ -65,7 +70,8 @@ class AttemptRow:
 class EventFilter:
     """What `nsps events` asks for. `find` matches an event id, an i_event, an i_account or a declared search key.
 
-    `state`: a delivery's state, or `unrouted`. Newest first; `before` is the id of the last event of the page before.
+    `state`: a delivery's state, or `unrouted`; what failed and was sent again since is not `failed` here. Newest first;
+    `before` is the id of the last event of the page before.
     """
 
     state: str | None = None

@@ -64,7 +64,7 @@ def test_what_needs_doing_comes_first_most_urgent_at_the_top(folder: Path, nsps:
         "nothing runs",
         "paused connector target since ",
         "1 delivery waits: ",
-        "2 failed in pipeline main: refused: bad key  (nsps events --state failed; nsps replay EVENT sends again)",
+        "2 failed in pipeline main: refused: bad key  (nsps events --state failed; nsps replay --state failed)",
         "1 retrying in pipeline main: HTTP 503 from target.put: in maintenance",
         "1 unrouted: no pipeline took it",
         "",

@@ -106,6 +106,58 @@ async def test_a_replay_is_a_new_delivery_with_a_new_seed(scene: Scene) -> None:
         await scene.store.replay(999, routed(scene.now), scene.now, [], [])
 
 
+async def test_what_was_sent_again_is_no_longer_among_what_failed(scene: Scene) -> None:
+    one = await scene.accept(routed(scene.now), routed(scene.now, pipeline="crm"))
+    for number in one.delivery_ids:
+        await scene.finish(await scene.claimed(number), failed())
+    other = await scene.accept(routed(scene.now))
+    await scene.finish(await scene.claimed(other.delivery_ids[0]), failed())
+    wtl, crm = one.delivery_ids
+    assert await scene.ids(state="failed") == [other.event_id, one.event_id]
+
+    again = await scene.store.replay(wtl, routed(scene.now), scene.now, [], [])
+    assert await scene.ids(state="failed", pipeline="wtl") == [other.event_id]
+    assert await scene.ids(state="failed") == [other.event_id, one.event_id], "the other pipeline's was not"
+    await scene.store.replay(crm, routed(scene.now, pipeline="crm"), scene.now, [], [])
+    assert await scene.ids(state="failed") == [other.event_id]
+    assert await scene.ids(state="failed", find=one.event_id) == []
+
+    await scene.finish(await scene.claimed(again), failed())
+    assert await scene.ids(state="failed", pipeline="wtl") == [other.event_id, one.event_id], "it failed once more"
+    assert await scene.ids(state="failed", find=one.event_id) == [one.event_id]
+    last = await scene.store.replay(again, routed(scene.now), scene.now, [], [])
+    await scene.finish(await scene.claimed(last), delivered())
+    assert await scene.ids(state="failed") == [other.event_id]
+
+
+async def test_of_two_who_send_all_again_one_does(scene: Scene) -> None:
+    numbers = [await scene.delivery() for _ in range(5)]
+    for number in numbers:
+        await scene.finish(await scene.claimed(number), failed())
+
+    async def again(number: int) -> int:
+        return await scene.store.replay(number, routed(scene.now), scene.now, [], [], True)
+
+    came = await asyncio.gather(*(again(number) for number in numbers * 2), return_exceptions=True)
+    made = [one for one in came if isinstance(one, int)]
+    refused = [str(one) for one in came if isinstance(one, WrongUse)]
+    assert len(made) == len(refused) == 5
+    assert all("was sent again already" in one for one in refused)
+    await scene.store.replay(numbers[0], routed(scene.now), scene.now, [], [])  # whoever names it means it
+
+
+async def test_of_two_who_route_an_event_again_one_does(scene: Scene) -> None:
+    one = await scene.accept()
+
+    async def again() -> tuple[int, ...]:
+        return await scene.store.route_again(one.event_id, [routed(scene.now)], scene.now)
+
+    came = await asyncio.gather(again(), again(), return_exceptions=True)
+    assert sorted(type(found).__name__ for found in came) == ["WrongUse", "tuple"]
+    row = await scene.store.event(one.event_id)
+    assert row and len(row.deliveries) == 1
+
+
 async def test_a_replay_that_cannot_be_placed_fails_again(scene: Scene) -> None:
     old = await scene.claimed(await scene.delivery())
     await scene.finish(old, failed())
