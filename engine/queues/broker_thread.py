@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from engine.addresses import without_secrets
@@ -41,12 +42,23 @@ class BrokerThread:
             raise QueueUnreachable(without_secrets(str(error), self._url) or type(error).__name__) from error
 
     async def _run(self, job: Callable[[], T]) -> T:
-        if self._last is not None and not self._last.done():
+        if self._hangs():
             raise QueueUnreachable("it has not answered what it was asked before")
         future = self._threads.submit(job)
         self._last = future
         return await asyncio.wrap_future(future)
 
-    def close(self) -> None:
-        """Ends the thread once its job has ended; waits for nothing."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+    def _hangs(self) -> bool:
+        return self._last is not None and not self._last.done()
+
+    async def close(self, last: Callable[[], None]) -> None:
+        """Ends the thread after one more job, and waits for it as long as for any; where one hangs before it, not at all."""
+        hangs = self._hangs()
+        future = self._threads.submit(last)
+        self._threads.shutdown(wait=False)
+        if hangs:
+            return
+        done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=self._within_s)
+        for ended in done:
+            with suppress(*self._errors):
+                ended.result()

@@ -55,8 +55,7 @@ async def _redis(url: str, instance: str) -> list[Examined]:
         told: dict[str, Any] = await thread.do(lambda: {**broker.client.info("server"), **broker.client.info("memory")})
         waiting = await thread.do(broker.depth)
     finally:
-        thread.close()
-        broker.close()
+        await thread.close(broker.close)
     return [_version(told, waiting), *_when_full(told)]
 
 

@@ -6,11 +6,13 @@ The queue holds at most so many messages and drops the oldest, for a message is 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 import pika
-from dramatiq.brokers.rabbitmq import RabbitmqBroker
-from dramatiq.errors import DramatiqError
+from dramatiq.broker import Consumer
+from dramatiq.brokers.rabbitmq import RabbitmqBroker, _RabbitmqConsumer
+from dramatiq.errors import ConnectionClosed, DramatiqError
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from engine.queues.broker_thread import BrokerThread
@@ -67,6 +69,28 @@ class HintBroker(RabbitmqBroker):
     def __init__(self, url: str) -> None:
         super().__init__(parameters=[], middleware=[])
         self.parameters = parameters_of(url)
+        self._closed = False
+
+    @property
+    def consumer_class(self) -> type[HintConsumer]:
+        return HintConsumer
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
+        """Raises ConnectionClosed when the server is away, in whatever way, or this broker is closed."""
+        try:
+            consumer = super().consume(queue_name, prefetch, timeout)
+        except AMQPConnectorException as error:
+            raise ConnectionClosed(error) from None
+        if self._closed:  # it was on its way to a server that took its time
+            consumer.close()
+            del self.connection
+            raise ConnectionClosed("this process is stopping")
+        return consumer
+
+    def close(self) -> None:
+        """Closes all its connections, and those that are still on their way as soon as they are there."""
+        self._closed = True
+        super().close()
 
     def declare_queue(self, queue_name: str, *, ensure: bool = False) -> None:
         """Declares it, and no queue of delayed messages beside it; `ensure`: on the server, too."""
@@ -94,3 +118,28 @@ class HintBroker(RabbitmqBroker):
 
     def _declare_xq_queue(self, queue_name: str) -> None:
         """No queue of dead letters."""
+
+
+class HintConsumer(_RabbitmqConsumer):
+    """Dramatiq's consumer, whose connection is closed whatever became of its channel."""
+
+    connection: pika.BlockingConnection | None = None
+
+    def __init__(self, *given: Any) -> None:
+        try:
+            super().__init__(*given)
+        except BaseException:
+            self._hang_up()
+            raise
+
+    def close(self) -> None:
+        """Raises ConnectionClosed, as Dramatiq expects, when it was broken before."""
+        try:
+            super().close()
+        finally:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self.connection is not None and self.connection.is_open:
+            with suppress(*_AWAY):
+                self.connection.close()

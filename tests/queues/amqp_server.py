@@ -42,6 +42,21 @@ class AmqpServer:
             session.transport.abort()
         self.queues.clear()
 
+    @property
+    def connections(self) -> int:
+        return len(self._sessions)
+
+    def close_channels(self) -> None:
+        """As RabbitMQ does when a queue went away under them: an error of the channel, not of the connection."""
+        for session in self._sessions:
+            session.close_channels()
+
+    def thaw(self) -> None:
+        """Answers what it was sent meanwhile."""
+        self.frozen = False
+        for session in list(self._sessions):
+            session.data_received(b"")
+
     def feed(self) -> None:
         """Delivers what waits to whoever consumes and has room."""
         for session in self._sessions:
@@ -57,6 +72,7 @@ class _Session(asyncio.Protocol):
         self._server = server
         self._data = b""
         self._greeted = False
+        self._channels: set[int] = set()
         self._consumers: dict[int, str] = {}
         self._prefetch: dict[int, int] = {}
         self._unacked: dict[int, tuple[int, str, bytes]] = {}
@@ -87,6 +103,12 @@ class _Session(asyncio.Protocol):
             self._data = self._data[used:]
             self._heard(found)
 
+    def close_channels(self) -> None:
+        for channel in self._channels:
+            self._say(channel, spec.Channel.Close(404, "NOT_FOUND - no queue", 60, 20))
+        self._channels.clear()
+        self._consumers.clear()
+
     def _say(self, channel: int, method: Method) -> None:
         self.transport.write(frame.Method(channel, method).marshal())
 
@@ -110,9 +132,11 @@ class _Session(asyncio.Protocol):
         self._say(0, spec.Connection.CloseOk())
 
     def _channel_open(self, channel: int, _method: Method) -> None:
+        self._channels.add(channel)
         self._say(channel, spec.Channel.OpenOk())
 
     def _channel_close(self, channel: int, _method: Method) -> None:
+        self._channels.discard(channel)
         self._consumers.pop(channel, None)
         self._say(channel, spec.Channel.CloseOk())
 
@@ -151,7 +175,7 @@ class _Session(asyncio.Protocol):
         channel, queue, wanted, body = self._publishing
         wanted, body = (size, b"") if wanted < 0 else (wanted, body + fragment)
         self._publishing = (channel, queue, wanted, body)
-        if len(body) == wanted:
+        if len(body) == wanted and channel in self._channels:
             self._server.queues.setdefault(queue, deque()).append(body)
             self._server.feed()
 

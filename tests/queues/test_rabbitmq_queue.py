@@ -15,6 +15,11 @@ from engine.queues.queue import MessageQueue
 from engine.queues.rabbitmq_queue import parameters_of
 from tests.queues.amqp_server import AmqpServer
 from tests.queues.collected import Collected
+from tests.queues.pika_leavings import MARKS, swept
+
+__all__ = ["swept"]  # a fixture
+
+pytestmark = MARKS
 
 
 @pytest.fixture
@@ -91,6 +96,58 @@ async def test_one_that_takes_connections_and_never_answers_is_unreachable_howev
             for ask in (queue.depth, queue.depth, lambda: queue.send("hss", [1])):
                 with pytest.raises(QueueUnreachable):
                     await ask()
+
+
+async def gone(server: AmqpServer) -> None:
+    """Returns when nobody is connected any more."""
+    async with asyncio.timeout(20):
+        while server.connections:
+            await asyncio.sleep(0.01)
+
+
+async def test_no_connection_is_left_behind_where_the_server_closed_a_channel(server: AmqpServer) -> None:
+    worker = Collected()
+    async with queue_of(server.url, worker=worker) as queue:
+        await queue.send("hss", [1])
+        await worker.until(lambda: worker.ids == [1])
+        server.close_channels()
+        await queue.send("hss", [2])
+        await worker.until(lambda: 2 in worker.ids)
+        assert server.connections <= 3, "what is sent, what is consumed, and where its queue was declared"
+    await gone(server)
+
+
+async def test_a_queue_that_is_closed_while_its_server_hangs_leaves_none_behind_once_it_answers(
+    server: AmqpServer,
+) -> None:
+    queue = open_queue(f"{server.url}?blocked_connection_timeout=60&heartbeat=60", "acme")
+    await queue.depth()
+    server.frozen = True
+    with pytest.raises(QueueUnreachable):
+        await queue.depth()
+    await queue.close()
+    assert server.connections == 1
+    server.thaw()
+    await gone(server)
+
+
+async def test_a_worker_writes_no_traceback_of_a_server_that_never_answers(caplog: pytest.LogCaptureFixture) -> None:
+    came = asyncio.Queue[None]()
+    held = []
+
+    def taken(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+        came.put_nowait(None)
+
+    silent = await asyncio.start_server(taken, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    async with queue_of(f"amqp://guest:guest@127.0.0.1:{port}/?stack_timeout=0.2", worker=Collected()):
+        for _ in range(2):  # it tries again: what became of the first is written by then
+            await asyncio.wait_for(came.get(), 20)
+    for writer in held:
+        writer.close()
+    silent.close()
+    assert [record.getMessage() for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")] == []
 
 
 def test_what_the_address_says_itself_stays() -> None:

@@ -14,9 +14,12 @@ from engine.queues.examining import examine
 from engine.queues.queue import MessageQueue
 from tests.postgres import new_instance
 from tests.queues.collected import Collected
+from tests.queues.pika_leavings import MARKS, swept
 from tests.rabbitmq_server import RabbitServer, rabbitmq
 
-__all__ = ["rabbitmq"]  # a fixture
+__all__ = ["rabbitmq", "swept"]  # fixtures
+
+pytestmark = MARKS
 
 RECONNECTS_WITHIN_S = 60
 
