@@ -8,6 +8,8 @@ import re
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -115,18 +117,26 @@ def test_a_file_where_a_folder_should_be_is_told(folder: Path, nsps: Keyboard) -
     assert said.code in (0, 1)
 
 
+def opened_by_its_reader(pipe: Path, reader: subprocess.Popen[bytes]) -> int:
+    """The writing end, as soon as the reader has opened its own."""
+    while reader.poll() is None:
+        with suppress(OSError):  # ENXIO: it has not
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        time.sleep(0.01)
+    pytest.fail(f"it ended before: {reader.communicate()[1].decode()}")
+
+
 def test_ctrl_c_ends_a_command_without_a_traceback(folder: Path) -> None:
-    told_when_inside = (
-        "import cli, engine.command as c; c.at_the_keyboard(lambda: (print('up', flush=True), cli.commands()))"
-    )
-    command = [sys.executable, "-c", told_when_inside, "dry-run", "-"]
+    """While it waits for what somebody is to type."""
+    typed = folder / "typed"
+    os.mkfifo(typed)
+    command = [sys.executable, "-c", "import cli; cli.app()", "dry-run", str(typed)]
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=folder, env=env, stdin=pipe, stdout=pipe, stderr=pipe) as process:
-        assert process.stdout is not None and process.stderr is not None
-        assert process.stdout.readline() == b"up\n"
+    with subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        writing = opened_by_its_reader(typed, process)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
+        os.close(writing)
     assert process.returncode in (1, 130)
     assert b"Traceback" not in err
 
