@@ -14,7 +14,9 @@ import structlog
 
 from engine.errors import QueueUnreachable, StoreUnavailable
 
-BATCH = 50
+BATCH = 100
+REST_S = 0.03
+REST_S_PER_ID = 0.001
 MOST_PENDING = 20_000
 MOST_MESSAGES = 1_000  # in the queue, beyond which workers are behind and a hint more would only be memory
 WATCH_EVERY_S = 1.0
@@ -23,10 +25,17 @@ log = structlog.get_logger("nsps.enqueue")
 
 Ourselves = Callable[[str, Sequence[int]], None]
 Forgot = Callable[[], Awaitable[object]]
+Rest = Callable[[int], Awaitable[None]]
 
 
 async def _nothing() -> None:
     """For a queue that shares the fate of its process."""
+
+
+async def _rest(sent: int) -> None:
+    """A message costs its sender, the server and a worker together about a millisecond, whatever it holds. So when events come
+    faster than one by one, they wait for each other; up to some hundred a second that is hardly longer than a message takes."""
+    await asyncio.sleep(min(REST_S, sent * REST_S_PER_ID))
 
 
 class Queue(Protocol):
@@ -43,11 +52,13 @@ class Enqueue:
     """Ids wait here for one task that sends them; those a queue does not take go to `ourselves`.
 
     In a process that works, that is its worker. A receiver leaves them to the workers' sweeps, which find them in the store.
-    A queue that goes, or that is back, may have lost what it held: `forgot` has the store looked through for that.
+    A queue that goes, or that is back, may have lost what it held: `forgot` has the store looked through for that. `rest` is
+    awaited after so many ids were sent; what is put meanwhile leaves together.
     """
 
-    def __init__(self, queue: Queue, ourselves: Ourselves, forgot: Forgot = _nothing) -> None:
+    def __init__(self, queue: Queue, ourselves: Ourselves, forgot: Forgot = _nothing, rest: Rest = _rest) -> None:
         self._queue = queue
+        self._rest = rest
         self._ourselves = ourselves
         self._forgot = forgot
         self._may_have_lost = False
@@ -67,11 +78,13 @@ class Enqueue:
         self._something.set()
 
     async def run(self) -> None:
-        """Sends what is put until cancelled."""
+        """Sends what is put until cancelled: at once, but for a rest in which more may gather."""
         while True:
             await self._something.wait()
             self._something.clear()
+            sent = self.pending
             await self.flush()
+            await self._rest(sent)
 
     async def flush(self) -> None:
         """Sends what is pending."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from engine.enqueue import Enqueue
@@ -32,10 +32,16 @@ class Queue:
         return self.waiting
 
 
+async def no_rest(_sent: int) -> None:
+    return
+
+
 @asynccontextmanager
-async def enqueue_to(queue: Queue) -> AsyncIterator[tuple[Enqueue, list[tuple[str, list[int]]]]]:
+async def enqueue_to(
+    queue: Queue, rest: Callable[[int], Awaitable[None]] = no_rest
+) -> AsyncIterator[tuple[Enqueue, list[tuple[str, list[int]]]]]:
     ourselves: list[tuple[str, list[int]]] = []
-    enqueue = Enqueue(queue, lambda pipeline, ids: ourselves.append((pipeline, list(ids))))
+    enqueue = Enqueue(queue, lambda pipeline, ids: ourselves.append((pipeline, list(ids))), rest=rest)
     task = asyncio.create_task(enqueue.run())
     yield enqueue, ourselves
     task.cancel()
@@ -48,15 +54,37 @@ async def some_turns() -> None:
         await asyncio.sleep(0)
 
 
-async def test_what_gathers_goes_as_one_message_of_a_pipeline_of_up_to_fifty_ids() -> None:
+async def test_what_gathers_goes_as_one_message_of_a_pipeline_of_up_to_a_hundred_ids() -> None:
     queue = Queue()
     async with enqueue_to(queue) as (enqueue, _):
-        for delivery_id in range(70):
+        for delivery_id in range(170):
             enqueue.put("a", [delivery_id])
         enqueue.put("b", [99])
         enqueue.put("b", [])
         await some_turns()
-    assert [(pipeline, len(ids)) for pipeline, ids in queue.sent] == [("a", 50), ("a", 20), ("b", 1)]
+    assert [(pipeline, len(ids)) for pipeline, ids in queue.sent] == [("a", 100), ("a", 70), ("b", 1)]
+
+
+async def test_what_comes_soon_after_others_waits_for_its_like_and_leaves_together() -> None:
+    queue, rested = Queue(), asyncio.Event()
+    counts: list[int] = []
+
+    async def rest(sent: int) -> None:
+        counts.append(sent)
+        await rested.wait()
+
+    async with enqueue_to(queue, rest) as (enqueue, _):
+        enqueue.put("a", [1])
+        await some_turns()
+        assert queue.sent == [("a", [1])], "the first leaves at once"
+        for delivery_id in range(2, 6):
+            enqueue.put("a", [delivery_id])
+            await some_turns()
+        assert len(queue.sent) == 1
+        rested.set()
+        await some_turns()
+    assert queue.sent[1:] == [("a", [2, 3, 4, 5])]
+    assert counts == [1, 4]
 
 
 async def test_a_queue_that_hangs_delays_nobody_and_holds_a_bounded_number() -> None:
