@@ -109,7 +109,7 @@ class Sweep:
         if state is None:
             return
         log.warning("its process died while it ran", delivery=look.delivery_id, pipeline=look.pipeline, now=state)
-        if state == "waiting":
+        if state == "waiting" and not look.suspect:  # one that was a suspect waits for its look
             self._alone(look.delivery_id)
 
     async def _hand_on(self, looks: Sequence[Look]) -> None:

@@ -133,8 +133,9 @@ class SweepArea(Area):
         await self._write(lambda connection: _set_back(connection, micros(now)))
 
     async def release_stalled(self, look: Look, now: datetime) -> State | None:
-        """A running delivery whose owner is dead waits again as a suspect, with an attempt "outcome unknown"; the third
-        crash alone makes it `failed`; a processed one is `failed: interrupted`. None when it moved meanwhile."""
+        """A running delivery whose owner is dead waits again as a suspect, with an attempt "outcome unknown"; after a crash
+        alone, 5 s. The third of these makes it `failed`; a processed one is `failed: interrupted`. None when it moved
+        meanwhile."""
         return await self._write(lambda connection: release(connection, look, now))
 
 
@@ -213,7 +214,7 @@ AGAIN = (
     .values(
         state=WAITING,
         owner=None,
-        due_at=bindparam("now", type_=BigInteger()),
+        due_at=bindparam("due", type_=BigInteger()),
         look_at=bindparam("look", type_=BigInteger()),
         look_step=FIRST_LOOK_US,
         crashes=bindparam("crashed", type_=BigInteger()),
@@ -244,8 +245,11 @@ def release(connection: Connection, look: Look, now: datetime) -> State | None:
     crashes = row.crashes + 1 if row.suspect else 0  # a crash with others in flight may be another's fault
     final = _final(row, crashes)
     if final is None:
+        next_look = now_us + FIRST_LOOK_US
+        # What kills a process soon after each start would else meet it in flight each time, and it would be blamed.
+        due = next_look if crashes else now_us
         connection.execute(
-            AGAIN, {"of_id": row.id, "now": now_us, "look": now_us + FIRST_LOOK_US, "crashed": crashes, "why": reason}
+            AGAIN, {"of_id": row.id, "now": now_us, "due": due, "look": next_look, "crashed": crashes, "why": reason}
         )
         return "waiting"
     ending = INTERRUPTED if row.policy_off else None

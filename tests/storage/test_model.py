@@ -166,7 +166,7 @@ class StoreMachine(RuleBasedStateMachine):
                 state = self.run(self.scene.store.release_stalled(look, self.scene.now))
                 mine = self.known[look.delivery_id]
                 assert mine.state == "running" and state in {"waiting", "failed"}
-                mine.state, mine.due_at, mine.suspect = state, self.seconds, True
+                mine.state, mine.due_at, mine.suspect = state, self.seconds + 5 * mine.suspect, True
         assert not [one for one in self.known.values() if one.state == "running"]
         self.scene.owner = f"process at {self.seconds}"
         self.run(self.scene.beat())

@@ -203,11 +203,26 @@ async def test_three_crashes_alone_set_it_aside(scene: Scene) -> None:
     for crash in range(4):
         look = await stalled(scene, one, alone=crash > 0)
         states.append(await scene.store.release_stalled(look, scene.now))
+        scene.later(5)
     assert states == ["waiting", "waiting", "waiting", "failed"]
     assert len(await scene.store.attempts(one)) == 4
     row = await scene.store.event(f"#{one}")
     assert row and "set aside" in row.deliveries[0].reason
     assert await scene.claim(behind), "its lane goes on"
+
+
+async def test_one_that_crashed_alone_is_not_begun_as_soon_as_a_process_starts(scene: Scene) -> None:
+    """Or whatever kills each process soon after its start would meet it in flight each time, and have it set aside."""
+    one = await scene.delivery()
+    await scene.store.release_stalled(await stalled(scene, one), scene.now)
+    await scene.store.release_stalled(await stalled(scene, one, alone=True), scene.now)
+    assert await scene.claim(one, alone=True) == []
+    scene.later(4.9)
+    assert await scene.claim(one, alone=True) == [] == await looks(scene)
+    scene.later(0.1)
+    assert await looks(scene) == [one]
+    (again,) = await scene.claim(one, alone=True)
+    assert again.crashes == 1
 
 
 async def test_an_attempt_that_ends_clears_the_suspicion(scene: Scene) -> None:
