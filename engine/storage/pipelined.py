@@ -36,8 +36,8 @@ class Answer:
 
     @property
     def said(self) -> bytes:
-        """The command that was done, as the server names it, once it was answered."""
-        said: bytes = self.result.command_status
+        """The command that was done, as the server names it; empty until it was answered."""
+        said: bytes = self.result.command_status if self.result is not None else b""
         return said
 
     @property
@@ -95,7 +95,7 @@ class ServerLine:
             self._flush()
             while self._sent:
                 self._read(self._sent.popleft())
-            self._result()  # the server's word that it is in step again
+            self._in_step()
             failed = self._failed
         finally:
             self._end()
@@ -127,6 +127,15 @@ class ServerLine:
         self._sent.clear()
         if self._server.status == psycopg.pq.ConnStatus.OK:
             self._server.exit_pipeline_mode()
+
+    def _in_step(self) -> None:
+        """Raises unless the server says that it is ready for more. A COMMIT that it answered before that is done."""
+        word = self._result()
+        if word is not None and word.status == ExecStatus.PIPELINE_SYNC:
+            return
+        self._driver.close()
+        gone = psycopg.OperationalError("the connection was lost") if word is None else self._error(word)
+        raise self._failed or gone
 
     def _prepare(self, sql: str, types: Sequence[int] | None) -> bytes:
         """Names are never used twice: what the server was told in a transaction that failed it may know or not."""

@@ -145,17 +145,25 @@ def _in_transaction(kept: Kept, job: Callable[[Connection], T], committing: Comm
         result = job(connection)
         committing.began = True
         _commit(connection)
-        connection.commit()  # Core's own state; the driver has nothing left to commit
     except BaseException:
         give_up(connection)
         kept.roll_back()
         raise
+    if connection.invalidated:
+        kept.close_own()
+    else:
+        connection.commit()  # Core's own state; the driver has nothing left to commit
     return result
 
 
 def _commit(connection: Connection) -> None:
+    """Returns when it is done, though the connection broke right afterwards: a server that stops answers COMMIT, then goes."""
     answer = execute(connection, "COMMIT")
-    settle(connection)
+    try:
+        settle(connection)
+    except DBAPIError:
+        if answer.said != b"COMMIT":
+            raise
     if answer.said != b"COMMIT":  # what had failed before the server rolls back in its place, which is no error to it
         raise StoreUnavailable("a statement of the transaction had failed: nothing of it is stored")
 
