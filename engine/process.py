@@ -76,6 +76,7 @@ class Process:
             self._run(self.enqueue.watch(), "queue"),
             self._run(self.sweep.run(), "sweep"),
             self._run(self.crowd.run(), "crowd"),
+            self._run(self.worker.mind_strays(), "strays"),
         ]
         if self.part != "receiver":
             self.also(self.worker.run(), "worker")

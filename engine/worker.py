@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
 
 import structlog
 
@@ -24,6 +26,7 @@ from engine.working.room import Room
 ALONE_S = 2.0  # how long a suspect has the process to itself
 LONGER_ALONE_S = 60.0  # one that crashed it alone already, perhaps after more than that
 PAUSE_S = 1.0
+STRAY_AFTER_S = 60.0  # a claim is answered long before, or never
 
 log = structlog.get_logger("nsps.worker")
 
@@ -89,6 +92,23 @@ class Worker:
                 failing = True
                 await asyncio.sleep(PAUSE_S)
                 self._wake.set()
+
+    async def mind_strays(self) -> None:
+        """Gives back, until cancelled, what this process claimed without learning of it: the store's answer was lost with its
+        connection, or who asked was gone by then. Nobody else may take that while this process lives."""
+        while True:
+            await asyncio.sleep(STRAY_AFTER_S / 4)
+            with suppress(StoreUnavailable):
+                await self.give_back_strays()
+
+    async def give_back_strays(self, after_s: float = STRAY_AFTER_S) -> int:
+        """Gives them back; returns how many. Raises StoreUnavailable."""
+        now = self._heartbeat.now()
+        before = now - timedelta(seconds=after_s)
+        given = await self._store.give_back_strays(self.owner_id, tuple(self.running), before, now)
+        if given:
+            log.warning("gave back what it had claimed without learning of it", deliveries=given)
+        return given
 
     async def start(self, claimed: Claimed) -> Ended:
         """Starts an attempt in a task of its own and returns how it ended; cancelling the caller leaves it running."""

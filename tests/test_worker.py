@@ -218,6 +218,28 @@ def gap_before(send: Any, heartbeat: Any) -> Any:
     return frozen
 
 
+async def test_a_claim_whose_answer_was_lost_is_given_back_and_delivered(tmp_path: Path) -> None:
+    """It is running, of a process that lives: nobody else would ever take it, and its lane would wait."""
+    async with whole(tmp_path / "project") as running:
+        running.target.answers = ["hang"]
+        await running.espf(1, i_account=1)
+        await running.target.came.wait()
+        store, now = running.parts.store, running.parts.clock.now()
+        await store.set_hold(Hold(scope="pipeline:main", kind="paused", by="ann", reason="", at=now))
+        await running.parts.holds.refresh()
+        await running.espf(2, i_account=2)
+        (waiting,) = (await running.event("2")).deliveries
+        owner = running.parts.heartbeat.owner.id
+        assert await store.claim([waiting.id], owner, ["main"], running.parts.clock.now())
+        await store.lift("pipeline:main", running.parts.clock.now())
+        assert await running.parts.worker.give_back_strays() == 0, "its answer may be on its way"
+        assert await running.parts.worker.give_back_strays(after_s=0) == 1, "nor is it what runs"
+        await running.settled("2", "delivered")
+        running.target.let_go.set()
+        await running.settled("1", "delivered")
+        assert [request["value"] for request in running.target.requests] == [1, 2]
+
+
 async def test_what_is_not_finished_in_time_is_given_back_without_an_attempt(tmp_path: Path) -> None:
     project = tmp_path / "project"
     async with whole(project) as running:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from time import perf_counter
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from engine.clock import SystemClock
 from engine.storage.area import Area
@@ -43,6 +44,12 @@ class OwnersArea(Area):
     async def give_back(self, owner: str, now: datetime) -> int:
         """Running deliveries of this owner wait again, due now, nothing counted. Returns how many."""
         return await self._write(lambda connection: _give_back(connection, owner, micros(now)))
+
+    async def give_back_strays(self, owner: str, known: Collection[int], before: datetime, now: datetime) -> int:
+        """`give_back` for those that were claimed until `before` and are none of `known`: the owner runs no others."""
+        return await self._write(
+            lambda connection: _give_back_strays(connection, owner, known, micros(before), micros(now))
+        )
 
     async def owners(self) -> list[tuple[Owner, datetime]]:
         """The processes that beat in the last day, and when each last did."""
@@ -89,10 +96,16 @@ def _leave(connection: Connection, owner: str) -> None:
     connection.execute(held.values(look_at=0))
 
 
-def _give_back(connection: Connection, owner: str, now_us: int) -> int:
-    given = update(deliveries).where(deliveries.c.owner == owner, deliveries.c.state == RUNNING)
+def _give_back(connection: Connection, owner: str, now_us: int, *which: ColumnElement[bool]) -> int:
+    given = update(deliveries).where(deliveries.c.owner == owner, deliveries.c.state == RUNNING, *which)
     values = {"state": WAITING, "owner": None, "due_at": now_us, "look_at": now_us, "look_step": FIRST_LOOK_US}
     return connection.execute(given.values(**values)).rowcount
+
+
+def _give_back_strays(connection: Connection, owner: str, known: Collection[int], before_us: int, now_us: int) -> int:
+    held = (deliveries.c.owner == owner, deliveries.c.state == RUNNING, deliveries.c.started_at <= before_us)
+    strays = {*connection.execute(select(deliveries.c.id).where(*held)).scalars()}.difference(known)
+    return _give_back(connection, owner, now_us, deliveries.c.id.in_(strays)) if strays else 0
 
 
 def _owners(connection: Connection) -> list[tuple[Owner, datetime]]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -156,6 +156,9 @@ class Claims(Protocol):
 
     async def give_back(self, owner: str, now: datetime) -> int:
         """Running deliveries of this owner wait again, due now, nothing counted. Returns how many."""
+
+    async def give_back_strays(self, owner: str, known: Collection[int], before: datetime, now: datetime) -> int:
+        """`give_back` for those that were claimed until `before` and are none of `known`."""
 
     async def beat(self, owner: Owner, now: datetime) -> datetime:
         """Writes this process's heartbeat; returns the store's time."""

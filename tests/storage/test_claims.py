@@ -122,6 +122,22 @@ async def test_unordered_deliveries_run_side_by_side(scene: Scene) -> None:
     assert len(await scene.claim(*ids)) == 5
 
 
+async def test_strays_are_old_claims_of_an_owner_that_it_does_not_run(scene: Scene) -> None:
+    runs, stray = await scene.delivery(), await scene.delivery("a")
+    behind = await scene.delivery("a", at=1)
+    await scene.claim(runs, stray)
+    before = scene.now
+    scene.later(1)
+    new = await scene.delivery()
+    await scene.claim(new)
+    assert await scene.store.give_back_strays("another", [], before, scene.now) == 0
+    assert await scene.store.give_back_strays(scene.owner, [runs], before, scene.now) == 1
+    assert [await scene.state(one) for one in (runs, stray, new)] == ["running", "waiting", "running"]
+    assert await scene.claim(behind) == [], "in its lane it is the first still"
+    assert (await scene.claimed(stray)).attempts == 0
+    assert await scene.store.give_back_strays(scene.owner, [runs], before, scene.now) == 0
+
+
 async def test_an_outcome_with_another_fence_is_refused_and_nothing_is_written(scene: Scene) -> None:
     one = await scene.delivery()
     frozen = await scene.claimed(one)
