@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.catalog import Catalog
@@ -53,7 +53,7 @@ async def replay(history: History, catalog: Catalog, asked: Replay, now: datetim
     rows = _chosen(event, asked)
     refuse_unknown_steps(catalog, rows, asked)
     named = [str(row.id) for row in rows] == [asked.what.lstrip("#")]
-    return [await again(history, row, asked, event.i_event, now, once_only=not named) for row in rows]
+    return [await again(history, catalog, row, asked, event.i_event, now, once_only=not named) for row in rows]
 
 
 async def _refuse_two_meanings(history: History, what: str, event: EventRow | None) -> None:
@@ -102,19 +102,50 @@ def refuse_unknown_steps(catalog: Catalog, rows: Sequence[DeliveryRow], asked: R
         raise WrongUse(f"step {both[0]} cannot be sent again and be assumed done: choose --resend or --assume-done")
 
 
-async def again(
-    history: History, row: DeliveryRow, asked: Replay, i_event: str | None, now: datetime, *, once_only: bool
+async def again(  # noqa: PLR0913 - what is sent, and what a person said of it
+    history: History,
+    catalog: Catalog,
+    row: DeliveryRow,
+    asked: Replay,
+    i_event: str | None,
+    now: datetime,
+    *,
+    once_only: bool,
 ) -> str:
     """Makes the new delivery; returns what to tell. Raises WrongUse, if `once_only` also for one sent again already."""
-    routed = Routed(
-        pipeline=row.pipeline,
-        lane=row.lane,
-        mode="latest" if row.mode == "latest" else "strict",
-        position_time=now,
-        position_event=_number(i_event),
-    )
+    routed = await _placed(history, catalog, row, now)
+    if routed is None:
+        routed = Routed(
+            pipeline=row.pipeline,
+            lane=row.lane,
+            mode="latest" if row.mode == "latest" else "strict",
+            position_time=now,
+            position_event=_number(i_event),
+        )
     new = await history.replay(row.id, routed, now, asked.resend, asked.assume_done, once_only)
     return f"delivery #{new} to {row.pipeline}: sends event {row.event_id} again (was #{row.id}, {row.state})"
+
+
+async def _placed(history: History, catalog: Catalog, row: DeliveryRow, now: datetime) -> Routed | None:
+    """Its place in line, for what failed before it had one: `when` and `order` are asked now. None: as the old one has it.
+
+    Raises WrongUse when its pipeline does not take the event now.
+    """
+    if row.state != "failed" or row.attempts or row.lane is not None:
+        return None
+    stored = await history.stored_event(row.event_id)
+    if stored is None:
+        return None
+    routing = route(stored, catalog)
+    for found in routing.taken:
+        if found.pipeline == row.pipeline:
+            return replace(found, position_time=now)
+    for missed in routing.not_taken:
+        if missed.pipeline == row.pipeline:
+            raise WrongUse(
+                f"delivery #{row.id}: pipeline {row.pipeline} does not take event {row.event_id} now: {missed.reason}"
+            )
+    return None
 
 
 async def route_again(history: History, catalog: Catalog, event_id: str, now: datetime) -> list[str]:

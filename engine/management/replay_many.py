@@ -53,17 +53,27 @@ async def _sent(
 ) -> AsyncIterator[str]:
     found = [one async for event in _events(history, wanted) for one in _failed(event, wanted)]
     refuse_unknown_steps(catalog, [row for row, _ in found], asked)
-    return _again(history, found, asked, clock)
+    return _again(history, catalog, found, asked, clock)
 
 
 async def _again(
-    history: History, found: Sequence[Found], asked: Replay, clock: Callable[[], datetime]
+    history: History, catalog: Catalog, found: Sequence[Found], asked: Replay, clock: Callable[[], datetime]
 ) -> AsyncIterator[str]:
     for row, i_event in reversed(found):
         try:
-            yield await again(history, row, asked, i_event, clock(), once_only=True)
-        except WrongUse as meanwhile:  # somebody else was quicker, or it went with `keep.finished`
-            yield f"left alone: {meanwhile}"
+            _refuse_to_wait_for_ever(catalog, row)
+            yield await again(history, catalog, row, asked, i_event, clock(), once_only=True)
+        except WrongUse as why:  # as when somebody else was quicker, or it went with `keep.finished`
+            yield f"left alone: {why}"
+
+
+def _refuse_to_wait_for_ever(catalog: Catalog, row: DeliveryRow) -> None:
+    """What nobody runs would no longer be listed as failed, and never be sent."""
+    pipeline = catalog.pipelines.get(row.pipeline)
+    if pipeline is None:
+        raise WrongUse(f"delivery #{row.id}: there is no pipeline {row.pipeline} in this folder")
+    if pipeline.off is not None or not pipeline.enabled:
+        raise WrongUse(f"delivery #{row.id}: pipeline {row.pipeline} is off: {pipeline.off or 'enabled: false'}")
 
 
 async def _routed(

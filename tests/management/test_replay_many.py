@@ -128,3 +128,35 @@ def test_killed_in_the_middle_it_is_typed_once_more_and_sends_each_once(folder: 
         sending.kill()
     assert nsps("replay", "--state", "failed").code == 0
     assert waiting(nsps) == numbers
+
+
+def test_what_no_pipeline_would_run_is_left_alone_and_stays_listed(folder: Path, nsps: Keyboard) -> None:
+    """Sent again, it would wait for ever, and nobody would be told that it failed."""
+    past(folder, [sim(100)], REFUSES)
+    main = folder / "pipelines/main.yaml"
+    main.write_text(main.read_text().replace("pipeline: main\n", "pipeline: main\nenabled: false\n"))
+    said = nsps("replay", "--state", "failed")
+    assert said.code == 0 and "left alone: delivery #1: pipeline main is off: enabled: false\n" in said.out
+    main.rename(folder / "pipelines/renamed.yaml")
+    renamed = folder / "pipelines/renamed.yaml"
+    renamed.write_text(PIPELINE.replace("pipeline: main", "pipeline: renamed"))
+    said = nsps("replay", "--state", "failed")
+    assert said.code == 0 and "left alone: delivery #1: there is no pipeline main in this folder\n" in said.out
+    assert waiting(nsps) == []
+    assert [event["i_event"] for event in listed(nsps, "--state", "failed")] == ["100"]
+
+
+def test_what_failed_before_it_had_a_place_in_line_gets_one(folder: Path, nsps: Keyboard) -> None:
+    """A key that failed: two events of one account would else be sent side by side."""
+    main = folder / "pipelines/main.yaml"
+    right = main.read_text()
+    main.write_text(right.replace("key: data.variables.i_account\n", "key: abs(data.variables.i_account)\n", 1))
+    for i_event in (100, 101, 102):
+        taken(folder, sim(i_event, i_account="x"))
+    assert len(listed(nsps, "--state", "failed")) == 3
+    main.write_text(right.replace("order:", "when: data.variables.i_event != `102`\norder:"))
+    said = nsps("replay", "--state", "failed")
+    assert "left alone: delivery #3: pipeline main does not take event" in said.out and "`when` is false" in said.out
+    assert said.out.endswith("2 deliveries, the oldest first\n")
+    rows = [row for event in listed(nsps) for row in event["deliveries"] if row["state"] == "waiting"]
+    assert [row["lane"] for row in rows] == ["main/1/x", "main/1/x"]
