@@ -25,7 +25,9 @@ _LIKELY = re.compile(
     f'"([{"".join(sorted({name[0] for name in _SPELT}))}][A-Za-z0-9_]{{1,{max(map(len, _SPELT)) - 1}}}+)":'.encode()
 )
 
-_MEMBER = re.compile(r'"([A-Za-z0-9_-]{2,20})"\s*:\s*("(?:[^"\\]|\\.)*|[\w.+-]+)')
+_MEMBER = re.compile(r'"([A-Za-z0-9_-]{2,20})"\s*:\s*')
+_SCALAR = re.compile(r'"(?:[^"\\]|\\.)*"?|[^\s"{}\[\],]+')
+_NOTHING = {"null", '""'}
 
 
 def in_sight(written: bytes) -> bool:
@@ -55,9 +57,20 @@ def held_in_secret_fields(value: Any) -> list[Any]:
     return []
 
 
-def held_in_text(text: str) -> list[str]:
-    """What these fields hold in text that looks like JSON, whether it is some: of a body that was cut off, or is not valid."""
-    return [value.removeprefix('"') for name, value in _MEMBER.findall(text) if _is_secret(name)]
+def without_secret_members(text: str, mask: str) -> str:
+    """Text that looks like JSON, whether it is some (a body may be cut off), with `mask` for what these fields hold.
+
+    All behind one that holds more than a scalar is masked, for where that ends may not be told."""
+    told, at = "", 0
+    for member in _MEMBER.finditer(text):
+        if member.start() < at or not _is_secret(member[1]):
+            continue
+        held = _SCALAR.match(text, member.end())
+        if held is not None and held[0] in _NOTHING:
+            continue
+        told += f'{text[at : member.end()]}"{mask}"'
+        at = held.end() if held is not None else len(text)
+    return told + text[at:]
 
 
 def _is_secret(name: str) -> bool:

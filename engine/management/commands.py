@@ -12,7 +12,7 @@ from engine.errors import WrongUse
 from engine.management import control, history
 from engine.management import why as why_module
 from engine.management.desk import Desk, open_desk, readable_of, who
-from engine.management.refused import admit_refusal, refused_lines, secrets_of_bodies
+from engine.management.refused import admit_refusal, refused_json, refused_lines
 from engine.management.replay import Replay
 from engine.management.replay import replay as replay_now
 from engine.management.replay_many import replay_many as replay_many_now
@@ -110,9 +110,8 @@ async def refused(project: Path, environ: Environ, limit: int, form: str) -> Non
     async with open_desk(project, environ) as desk:
         kept = await desk.store.refusals(limit)
         if form == "json":
-            shown = [history.as_json(refusal) for refusal in kept]
-            shown = [{**one, "body": None} for one in shown] if desk.hides else shown
-            print_json(desk.shown(shown, secrets_of_bodies(kept)))
+            shown = [refused_json(refusal) for refusal in kept]
+            print_json(desk.shown([{**one, "body": None} for one in shown] if desk.hides else shown))
         else:
             print_lines(desk.lines(refused_lines(kept, (await desk.store.counts())["refused"])))
 

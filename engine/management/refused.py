@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from engine.admit import admit_body
 from engine.errors import EventRefused, WrongUse
 from engine.management.desk import Desk
-from engine.secret_fields import held_in_text
+from engine.management.history import as_json
+from engine.masking import MASK
+from engine.secret_fields import without_secret_members
 from engine.storage.protocol import Refusal
 from engine.terminal import faint, instant, table
 
@@ -27,9 +30,10 @@ def _admitted(refusal: Refusal) -> str:
     return f" (admitted as {refusal.admitted_as})" if refusal.admitted_as else ""
 
 
-def secrets_of_bodies(refusals: Sequence[Refusal]) -> set[str]:
-    """What fields such as `ki` and `password` hold in bodies, valid JSON or not: texts to mask in what is shown of them."""
-    return {text for refusal in refusals for text in held_in_text(refusal.body.decode("utf-8", "replace")) if text}
+def refused_json(refusal: Refusal) -> dict[str, Any]:
+    """For programs, without what fields such as `ki` and `password` hold in its body, valid JSON or not."""
+    body = without_secret_members(refusal.body.decode("utf-8", "replace"), MASK)
+    return {**as_json(refusal), "body": body}
 
 
 async def admit_refusal(desk: Desk, refusal_id: int) -> str:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, TypeVar
+
+import structlog
 
 from engine.addresses import without_secrets
 from engine.errors import QueueUnreachable
 
 T = TypeVar("T")
 WITHIN_S = 4.0
+
+log = structlog.get_logger("nsps.queue")
 
 
 class BrokerThread:
@@ -60,5 +63,5 @@ class BrokerThread:
             return
         done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=self._within_s)
         for ended in done:
-            with suppress(*self._errors):
-                ended.result()
+            if (error := ended.exception()) is not None and not isinstance(error, self._errors):
+                log.warning("the queue's connections were not closed in order", why=repr(error))

@@ -81,7 +81,10 @@ def _look_closely(body: bytes, status: int) -> None:
 
     def integer(digits: str) -> int:
         if len(digits) > 20 or not -(2**63) <= int(digits) < 2**64:
-            raise EventRefused(status, f"the number {digits[:40]} does not fit 64 bits: send it as text")
+            raise EventRefused(
+                status,
+                f"a number of {len(digits.lstrip('-'))} digits, {digits[:4]}…, does not fit 64 bits: send it as text",
+            )
         return int(digits)
 
     json.loads(body, object_pairs_hook=pairs, parse_int=integer)

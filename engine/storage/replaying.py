@@ -38,6 +38,7 @@ class ReplayArea(Area):
         choices = {"resend": names(resend), "assume_done": names(assume_done)}
 
         def job(connection: Connection) -> int:
+            _hold_event(connection, delivery_id)
             if once_only:
                 _refuse_sent_again(connection, delivery_id)
             return _replay(connection, delivery_id, routed, now, choices)
@@ -64,9 +65,16 @@ def _replay(connection: Connection, delivery_id: int, routed: Routed, now: datet
     return _insert(connection, old.event_seq, old.source, [(routed, extra)], now)[0]
 
 
+def _hold_event(connection: Connection, delivery_id: int) -> None:
+    """To the end of the transaction, so that of two who look at once one sends; a sender's repeat, which opens a failed one
+    again, holds it too."""
+    seq = connection.execute(select(history.c.event_seq).where(history.c.id == delivery_id)).scalar_one_or_none()
+    if seq is not None:
+        connection.execute(select(events.c.seq).where(events.c.seq == seq).with_for_update())
+
+
 def _refuse_sent_again(connection: Connection, delivery_id: int) -> None:
-    """Holds the old one's row to the end of the transaction, so that of two who look at once one sends."""
-    old = select(history.c.event_seq, history.c.pipeline).where(history.c.id == delivery_id).with_for_update()
+    old = select(history.c.event_seq, history.c.pipeline).where(history.c.id == delivery_id)
     found = connection.execute(old).one_or_none()
     if found is None:
         return

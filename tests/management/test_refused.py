@@ -79,13 +79,23 @@ def test_what_can_be_no_event_is_said(folder: Path, nsps: Keyboard) -> None:
         b'{"event_type": "SIM/Updated", "sim_info": {"encrypted_ki": "A1B2C3D4E5F6", "imsi": "250991234567890"}}',
         b'{"sim_info": {"imsi": "250991234567890", "OPc" : "A1B2C3D4E5F6", "no',  # the sender hung up
         b'{"imsi": "250991234567890", "password": "A1B2C3D4E5F6',
+        b'{"imsi": "250991234567890", "password": {"v": "A1B2C3D4E5F6"}, "opc": ["A1B2C3"]}',
+        b'{"imsi": "250991234567890", "password": "\\"A1B2C3", "ki": 1231231231231231231231231231231A1B2C3}',
     ],
-    ids=["whole", "cut after it", "cut within it"],
+    ids=["whole", "cut after it", "cut within it", "an object", "quotes and numbers"],
 )
 def test_what_a_body_holds_in_secret_fields_is_not_shown(folder: Path, nsps: Keyboard, body: bytes) -> None:
     refuse(folder, body, "wrong token")
     said = nsps("refused", "--format", "json").out
     assert "A1B2C3" not in said and "250991234567890" in said
+
+
+def test_what_is_masked_in_a_body_is_masked_nowhere_else(folder: Path, nsps: Keyboard) -> None:
+    """A PIN of one digit is no reason to hide the number of the refusal."""
+    refuse(folder, b'{"pin": 1, "kid": "body", "puk": null, "password": "", "status": null, "n": 1}', "a null is wrong")
+    (said,) = json.loads(nsps("refused", "--format", "json").out)
+    assert (said["id"], said["reason"]) == (1, "a null is wrong")
+    assert said["body"] == '{"pin": "***", "kid": "***", "puk": null, "password": "", "status": null, "n": 1}'
 
 
 def test_an_unknown_number_is_said(nsps: Keyboard) -> None:

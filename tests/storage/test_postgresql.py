@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from engine.storage.tables import deliveries, metadata
 from tests.postgres import Server, new_instance, running
 from tests.storage.conftest import NOON, Place
 from tests.storage.pg_child import SkewedClock
-from tests.storage.scene import PIPELINES, Scene, delivered, event, routed
+from tests.storage.scene import PIPELINES, Scene, delivered, event, failed, routed
 
 CHILD = Path(__file__).with_name("pg_child.py")
 pytestmark = pytest.mark.parametrize("place", ["postgresql"], indirect=True)
@@ -118,6 +119,25 @@ async def test_two_copies_at_two_receivers_are_one_event(place: Place, clock: Vi
         assert len({answer.event_id for answer in answers}) == 1
     counts = await scene.store.counts()
     assert (counts["events"], counts["repeats"]) == (20, 180)
+    await rival.store.close()
+
+
+async def test_a_replay_and_a_senders_repeat_at_once_send_once(place: Place, scene: Scene, clock: VirtualClock) -> None:
+    rival = await other(place, clock)
+    for number in range(30):
+        arrival = Arrival(
+            event=event(scene.now, number), routed=[routed(scene.now)], key=f"processed {number}", policy_off=True
+        )
+        (one,) = (await scene.store.accept(arrival)).delivery_ids
+        await scene.finish((await scene.claim(one, alone=True))[0], failed())
+        repeat = replace(arrival, event=event(scene.now, number))
+        await asyncio.gather(
+            scene.store.accept(repeat),
+            rival.store.replay(one, routed(scene.now), scene.now, [], [], True),
+            return_exceptions=True,
+        )
+        found = await scene.store.event(f"#{one}")
+        assert found and [row.state for row in found.deliveries].count("waiting") == 1, number
     await rival.store.close()
 
 
