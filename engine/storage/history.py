@@ -18,6 +18,7 @@ from engine.storage.finding import page, seq_of, seq_of_id
 from engine.storage.instants import instant, instant_or_none, micros
 from engine.storage.protocol import AttemptRow, DeliveryRow, EventFilter, EventRow
 from engine.storage.rows import events_asked
+from engine.storage.shown import latest
 from engine.storage.tables import RUNNING, WAITING, ZERO, attempts, deliveries, events, refusals, replies
 
 LOOKED_AT = 200  # at once, where the first page did not hold enough
@@ -66,19 +67,23 @@ class HistoryArea(Area):
 
 
 def _page(connection: Connection, wanted: EventFilter, now_us: int) -> list[EventRow]:
-    """Of what failed, those are left out that were sent again since: looked at here, since that costs PostgreSQL more to plan."""
-    found: list[EventRow] = []
+    if wanted.state != "failed":
+        return _rows(connection, page(connection, wanted, now_us))
+    return _rows(connection, _failed_page(connection, wanted, now_us))
+
+
+def _failed_page(connection: Connection, wanted: EventFilter, now_us: int) -> list[int]:
+    """Without those that were sent again since: looked at here, since that costs PostgreSQL more to plan. Bodies are not read."""
+    found: list[int] = []
     asked = wanted
     while True:
-        rows = _rows(connection, page(connection, asked, now_us))
-        found += [row for row in rows if wanted.state != "failed" or _failed_last(row, wanted.pipeline)]
-        if len(rows) < asked.limit or len(found) >= wanted.limit:
+        seqs = page(connection, asked, now_us)
+        of = delivery_rows(connection, dict.fromkeys(seqs, ""))
+        found += [seq for seq in seqs if any(row.state == "failed" for row in latest(of[seq], wanted.pipeline))]
+        if len(seqs) < asked.limit or len(found) >= wanted.limit:
             return found[: wanted.limit]
-        asked = replace(asked, before=rows[-1].id, limit=max(wanted.limit, LOOKED_AT))
-
-
-def _failed_last(event: EventRow, pipeline: str | None) -> bool:
-    return any(row.state == "failed" for row in event.latest(pipeline))
+        last = connection.execute(select(events.c.id).where(events.c.seq == seqs[-1])).scalar_one()
+        asked = replace(asked, before=last, limit=max(wanted.limit, LOOKED_AT))
 
 
 def _event(connection: Connection, wanted: str) -> EventRow | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -28,8 +28,7 @@ class EventRow:
 
     def latest(self, pipeline: str | None = None) -> list[DeliveryRow]:
         """The latest delivery to each pipeline, or to this one: what was sent again counts as that."""
-        of = {row.pipeline: row for row in sorted(self.deliveries, key=lambda row: row.id)}
-        return [row for row in of.values() if pipeline in (None, row.pipeline)]
+        return latest(self.deliveries, pipeline)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +51,12 @@ class DeliveryRow:
     suspect: bool
     behind: int | None = None  # the delivery of its lane that must end first
     behind_until: datetime | None = None  # before when that one does not start again; None: it runs, or may start
+
+
+def latest(deliveries: Iterable[DeliveryRow], pipeline: str | None = None) -> list[DeliveryRow]:
+    """The latest of one event's deliveries to each pipeline, or to this one."""
+    of = {row.pipeline: row for row in sorted(deliveries, key=lambda row: row.id)}
+    return [row for row in of.values() if pipeline in (None, row.pipeline)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
