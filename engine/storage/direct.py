@@ -125,6 +125,7 @@ def savepoint(connection: Connection) -> Iterator[None]:
         if not error.connection_invalidated:
             give_up(connection)
             execute(connection, "ROLLBACK TO SAVEPOINT within")
+            execute(connection, "RELEASE SAVEPOINT within")
         raise
     execute(connection, "RELEASE SAVEPOINT within")
 
