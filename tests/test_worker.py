@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from engine.errors import StoreUnavailable
 from engine.masking import Masker
 from engine.request import Call, Reply
@@ -144,15 +146,18 @@ async def test_a_bug_met_by_one_delivery_ends_that_one_and_the_worker_goes_on(tm
 
 
 class FailingStore:
-    """A store whose outcomes cannot be written for a while."""
+    """A store whose outcomes cannot be written for a while. `after_all`: they are, but the answer is lost."""
 
-    def __init__(self, store: Store, failures: int) -> None:
+    def __init__(self, store: Store, failures: int, after_all: bool = False) -> None:
         self._store = store
         self.failures = failures
+        self._after_all = after_all
 
     async def finish(self, finished: Finished) -> tuple[int, ...]:
         if self.failures:
             self.failures -= 1
+            if self._after_all:
+                await self._store.finish(finished)
             raise StoreUnavailable("disk full")
         return await self._store.finish(finished)
 
@@ -172,6 +177,26 @@ async def test_an_outcome_the_store_cannot_take_is_kept_until_it_can(tmp_path: P
         await running.espf(1)
         await running.settled("1", "delivered")
         assert store.failures == 0
+        assert len(running.target.requests) == 1
+
+
+async def test_an_outcome_that_was_stored_though_the_answer_was_lost_is_not_called_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with whole(tmp_path / "project") as running:
+        parts = running.parts
+        store = FailingStore(parts.store, 1, after_all=True)
+        attempts = Attempts(
+            catalog=parts.catalog, store=store, send=parts.exchange.send, encode=MaskedEncoding(Masker()),
+            clock=parts.clock, heartbeat=parts.heartbeat,
+        )  # fmt: skip
+        parts.worker.make = attempts.make
+        await running.espf(1)
+        await running.settled("1", "delivered")
+        await until(lambda: not parts.worker.running)
+        told = capsys.readouterr()
+        assert "the store had taken the outcome" in told.out + told.err + caplog.text
+        assert "another's" not in told.out + told.err + caplog.text
         assert len(running.target.requests) == 1
 
 

@@ -16,7 +16,7 @@ from engine.storage.instants import micros
 from engine.storage.moving import Moved, move
 from engine.storage.protocol import Claimed, Finished, Standing
 from engine.storage.standing import standing_of
-from engine.storage.tables import WAITING, deliveries
+from engine.storage.tables import WAITING, attempts, deliveries
 
 
 class ClaimsArea(Area):
@@ -34,6 +34,15 @@ class ClaimsArea(Area):
 
         Raises ClaimLost when the fence is another's; then nothing is written."""
         return await self._committer.write(finish_group, finished)
+
+    async def took(self, finished: Finished) -> bool:
+        """Whether this attempt is in the store: `finish` may have written it though its answer was lost."""
+        mine = select(attempts.c.fence).where(
+            attempts.c.delivery_id == finished.delivery_id,
+            attempts.c.fence == finished.fence,
+            attempts.c.ended_at == micros(finished.ended_at),
+        )
+        return await self._read(lambda connection: connection.execute(mine).first() is not None)
 
     async def abandon(self, ids: Sequence[int], reason: str, now: datetime) -> int:
         """Waiting ones become `failed` without an attempt. Returns how many; those that moved meanwhile are left alone."""

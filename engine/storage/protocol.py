@@ -154,6 +154,9 @@ class Claims(Protocol):
 
         Raises ClaimLost when the fence is another's; then nothing is written."""
 
+    async def took(self, finished: Finished) -> bool:
+        """Whether this attempt is in the store: `finish` may have written it though its answer was lost."""
+
     async def give_back(self, owner: str, now: datetime) -> int:
         """Running deliveries of this owner wait again, due now, nothing counted. Returns how many."""
 

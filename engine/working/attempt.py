@@ -155,7 +155,7 @@ class Attempts:
         waiting = False
         while True:
             try:
-                return await self._store.finish(finished)
+                return await self._store_once(claimed, finished, again=waiting)
             except ClaimLost:
                 about(claimed).warning("its outcome was not stored: the claim is another's", outcome=outcome.state)
                 return None
@@ -166,6 +166,16 @@ class Attempts:
                     )
                 waiting = True
                 await asyncio.sleep(STORE_AGAIN_S)
+
+    async def _store_once(self, claimed: Claimed, finished: Finished, *, again: bool) -> tuple[int, ...]:
+        """What `finish` returns. `again`: it failed before, perhaps on the way back only."""
+        try:
+            return await self._store.finish(finished)
+        except ClaimLost:
+            if not again or not await self._store.took(finished):
+                raise
+            about(claimed).info("the store had taken the outcome; only its answer was lost")
+            return ()
 
     def _finished(self, claimed: Claimed, outcome: Outcome, started_at: datetime) -> Finished:
         written = self._encode.attempt(outcome.ending)
