@@ -96,18 +96,19 @@ class Supervisor:
                 os.kill(child.pid, number)
 
     async def _keep(self, place: int) -> int:
-        """One place: a child, and the next when it dies. Returns how the last one ended."""
-        loop, delay_s, code = asyncio.get_running_loop(), FIRST_DELAY_S, 0
+        """One place: a child, and the next when it dies. Returns how the one ended that was asked to stop; 0 when there was
+        none, for the next was not started yet."""
+        loop, delay_s = asyncio.get_running_loop(), FIRST_DELAY_S
         while not self._stopping.is_set():
             began = loop.time()
             code = await self._one(place)
             if self._stopping.is_set():
-                break
+                return code
             lived_s = loop.time() - began
             delay_s = FIRST_DELAY_S if lived_s >= LIVED_S else min(2 * delay_s, LONGEST_DELAY_S)
             log.error("a worker process ended by itself; another is started", code=code, lived_s=round(lived_s, 1))
             await self._stopped_within(delay_s)
-        return code
+        return 0
 
     async def _one(self, place: int) -> int:
         """A child from its start to its end; returns its exit code, negative when a signal ended it."""

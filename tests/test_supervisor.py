@@ -64,6 +64,15 @@ async def test_one_that_is_asked_while_it_still_starts_has_stopped_as_asked(tmp_
         assert not started(tmp_path)
 
 
+async def test_one_that_had_died_and_was_not_started_again_yet_is_none_that_stopped_badly(tmp_path: Path) -> None:
+    async with supervised(children.obedient, tmp_path, 1) as (supervisor, running):
+        await until(lambda: started(tmp_path))
+        os.kill(*started(tmp_path), signal.SIGKILL)
+        await until(lambda: not multiprocessing.active_children())
+        supervisor.stop()
+        assert await running == 0
+
+
 async def test_one_that_breaks_at_once_is_started_again_ever_less_often(tmp_path: Path) -> None:
     async with supervised(children.short_lived, tmp_path, 1) as (_, running):
         await until(lambda: len(started(tmp_path)) >= 2)
