@@ -102,13 +102,12 @@ class Masker:
 def _written(value: Any) -> bytes:
     try:
         return orjson.dumps(value, default=str)
-    except (
-        TypeError
-    ):  # keys that are no text (looking for them takes as long as writing), integers beyond 64 bits, lone surrogates
+    except TypeError:
         return _written_by_force(value)
 
 
 def _written_by_force(value: Any) -> bytes:
+    """Keys that are no text (to look for them each time takes as long as writing), integers beyond 64 bits, lone surrogates."""
     try:
         return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:

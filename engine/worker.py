@@ -26,7 +26,7 @@ from engine.working.room import Room
 ALONE_S = 2.0  # how long a suspect has the process to itself
 LONGER_ALONE_S = 60.0  # one that crashed it alone already, perhaps after more than that
 PAUSE_S = 1.0
-STRAY_AFTER_S = 60.0  # a claim is answered long before, or never
+STRAY_AFTER_S = 2 * LONGER_ALONE_S  # a suspect that was claimed may wait so long before it starts; others start at once
 
 log = structlog.get_logger("nsps.worker")
 

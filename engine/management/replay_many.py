@@ -36,12 +36,17 @@ async def replay_many(
         lines = _routed(history, catalog, wanted, clock)
     else:
         lines = await _sent(history, catalog, wanted, asked, clock)
-    made = 0
+    made = told = 0
     async for line in lines:
+        told += 1
         made += line.startswith("delivery ")
         yield line
-    if made:
-        yield f"{made} {'delivery' if made == 1 else 'deliveries'}, the oldest first"
+    if told:
+        yield (
+            f"{made} {'delivery' if made == 1 else 'deliveries'}, the oldest first"
+            if made
+            else "nothing was sent again"
+        )
         return
     yield _NOTHING[wanted.state or "failed"]
     for line in unknown_names(wanted, catalog):

@@ -90,10 +90,8 @@ class HintBroker(RabbitmqBroker):
     def close(self) -> None:
         """Closes all its connections, and those that are still on their way as soon as they are there."""
         self._closed = True
-        for opened in (
-            *list(self.channels),
-            *list(self.connections),
-        ):  # the consumer's thread may add its own meanwhile
+        # Copies: the consumer's thread may add its own meanwhile.
+        for opened in (*self.channels, *self.connections):
             with suppress(Exception):  # whatever its state is
                 opened.close()
 

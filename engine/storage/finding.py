@@ -44,13 +44,14 @@ class _Range:
         return (number >= self.low // A_DAY * A_DAY) & (number < min(LARGEST, (self.below // A_DAY + 1) * A_DAY))
 
 
-def page(connection: Connection, wanted: EventFilter, now_us: int) -> list[int]:
-    """Numbers of arrival, newest first, at most `limit`.
+def page(connection: Connection, wanted: EventFilter, now_us: int, below: int | None = None) -> list[int]:
+    """Numbers of arrival, newest first, at most `limit`; those below `below`, where it is given, in place of `before`.
 
     On PostgreSQL it goes back over few days first: each partition that a query might concern costs before it is looked into.
     """
     found: list[int] = []
-    low, below = _since(connection, wanted), _before(connection, wanted)
+    low = _since(connection, wanted)
+    below = _before(connection, wanted) if below is None else below
     for start, end in windows(connection, low, below, now_us):
         found += _part(connection, wanted, _Range(start, end), wanted.limit - len(found))
         if len(found) >= wanted.limit:

@@ -75,15 +75,14 @@ def _page(connection: Connection, wanted: EventFilter, now_us: int) -> list[Even
 def _failed_page(connection: Connection, wanted: EventFilter, now_us: int) -> list[int]:
     """Without those that were sent again since: looked at here, since that costs PostgreSQL more to plan. Bodies are not read."""
     found: list[int] = []
-    asked = wanted
+    asked, below = wanted, None
     while True:
-        seqs = page(connection, asked, now_us)
+        seqs = page(connection, asked, now_us, below)
         of = delivery_rows(connection, dict.fromkeys(seqs, ""))
         found += [seq for seq in seqs if any(row.state == "failed" for row in latest(of[seq], wanted.pipeline))]
         if len(seqs) < asked.limit or len(found) >= wanted.limit:
             return found[: wanted.limit]
-        last = connection.execute(select(events.c.id).where(events.c.seq == seqs[-1])).scalar_one()
-        asked = replace(asked, before=last, limit=max(wanted.limit, LOOKED_AT))
+        asked, below = replace(wanted, limit=max(wanted.limit, LOOKED_AT)), seqs[-1]
 
 
 def _event(connection: Connection, wanted: str) -> EventRow | None:

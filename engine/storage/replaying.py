@@ -38,9 +38,9 @@ class ReplayArea(Area):
         choices = {"resend": names(resend), "assume_done": names(assume_done)}
 
         def job(connection: Connection) -> int:
-            _hold_event(connection, delivery_id)
-            if once_only:
-                _refuse_sent_again(connection, delivery_id)
+            ended = _hold_event(connection, delivery_id)
+            if once_only and ended is not None:
+                _refuse_sent_again(connection, delivery_id, ended)
             return _replay(connection, delivery_id, routed, now, choices)
 
         return await self._write(job)
@@ -65,19 +65,17 @@ def _replay(connection: Connection, delivery_id: int, routed: Routed, now: datet
     return _insert(connection, old.event_seq, old.source, [(routed, extra)], now)[0]
 
 
-def _hold_event(connection: Connection, delivery_id: int) -> None:
+def _hold_event(connection: Connection, delivery_id: int) -> Any:
     """To the end of the transaction, so that of two who look at once one sends; a sender's repeat, which opens a failed one
-    again, holds it too."""
-    seq = connection.execute(select(history.c.event_seq).where(history.c.id == delivery_id)).scalar_one_or_none()
-    if seq is not None:
-        connection.execute(select(events.c.seq).where(events.c.seq == seq).with_for_update())
+    again, holds it too. Returns event_seq and pipeline of a finished delivery, None for another."""
+    of = select(history.c.event_seq, history.c.pipeline).where(history.c.id == delivery_id)
+    ended = connection.execute(of).one_or_none()
+    if ended is not None:
+        connection.execute(select(events.c.seq).where(events.c.seq == ended.event_seq).with_for_update())
+    return ended
 
 
-def _refuse_sent_again(connection: Connection, delivery_id: int) -> None:
-    old = select(history.c.event_seq, history.c.pipeline).where(history.c.id == delivery_id)
-    found = connection.execute(old).one_or_none()
-    if found is None:
-        return
+def _refuse_sent_again(connection: Connection, delivery_id: int, found: Any) -> None:
     for columns in (deliveries.c, history.c):
         later = select(columns.id).where(
             same_day(columns.id, literal(found.event_seq, BigInteger())),

@@ -136,7 +136,9 @@ def test_what_no_pipeline_would_run_is_left_alone_and_stays_listed(folder: Path,
     main = folder / "pipelines/main.yaml"
     main.write_text(main.read_text().replace("pipeline: main\n", "pipeline: main\nenabled: false\n"))
     said = nsps("replay", "--state", "failed")
-    assert said.code == 0 and "left alone: delivery #1: pipeline main is off: enabled: false\n" in said.out
+    assert said.code == 0 and said.out == (
+        "left alone: delivery #1: pipeline main is off: enabled: false\nnothing was sent again\n"
+    )
     main.rename(folder / "pipelines/renamed.yaml")
     renamed = folder / "pipelines/renamed.yaml"
     renamed.write_text(PIPELINE.replace("pipeline: main", "pipeline: renamed"))
