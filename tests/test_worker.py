@@ -10,6 +10,7 @@ import pytest
 
 from engine.errors import StoreUnavailable
 from engine.masking import Masker
+from engine.process import Process
 from engine.request import Call, Reply
 from engine.storage.protocol import Finished, Hold
 from engine.storage.store import Store
@@ -165,15 +166,20 @@ class FailingStore:
         return getattr(self._store, name)
 
 
+def failing(parts: Process, *, after_all: bool = False) -> FailingStore:
+    """The store to which this process writes outcomes from now on; the first fails."""
+    store = FailingStore(parts.store, 1, after_all)
+    attempts = Attempts(
+        catalog=parts.catalog, store=store, send=parts.exchange.send, encode=MaskedEncoding(Masker()),
+        clock=parts.clock, heartbeat=parts.heartbeat,
+    )  # fmt: skip
+    parts.worker.make = attempts.make
+    return store
+
+
 async def test_an_outcome_the_store_cannot_take_is_kept_until_it_can(tmp_path: Path) -> None:
     async with whole(tmp_path / "project") as running:
-        parts = running.parts
-        store = FailingStore(parts.store, 1)
-        attempts = Attempts(
-            catalog=parts.catalog, store=store, send=parts.exchange.send, encode=MaskedEncoding(Masker()),
-            clock=parts.clock, heartbeat=parts.heartbeat,
-        )  # fmt: skip
-        parts.worker.make = attempts.make
+        store = failing(running.parts)
         await running.espf(1)
         await running.settled("1", "delivered")
         assert store.failures == 0
@@ -184,16 +190,10 @@ async def test_an_outcome_that_was_stored_though_the_answer_was_lost_is_not_call
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with whole(tmp_path / "project") as running:
-        parts = running.parts
-        store = FailingStore(parts.store, 1, after_all=True)
-        attempts = Attempts(
-            catalog=parts.catalog, store=store, send=parts.exchange.send, encode=MaskedEncoding(Masker()),
-            clock=parts.clock, heartbeat=parts.heartbeat,
-        )  # fmt: skip
-        parts.worker.make = attempts.make
+        failing(running.parts, after_all=True)
         await running.espf(1)
         await running.settled("1", "delivered")
-        await until(lambda: not parts.worker.running)
+        await until(lambda: not running.parts.worker.running)
         told = capsys.readouterr()
         assert "the store had taken the outcome" in told.out + told.err + caplog.text
         assert "another's" not in told.out + told.err + caplog.text

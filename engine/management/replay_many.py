@@ -77,8 +77,8 @@ def _refuse_to_wait_for_ever(catalog: Catalog, row: DeliveryRow) -> None:
     pipeline = catalog.pipelines.get(row.pipeline)
     if pipeline is None:
         raise WrongUse(f"delivery #{row.id}: there is no pipeline {row.pipeline} in this folder")
-    if pipeline.off is not None or not pipeline.enabled:
-        raise WrongUse(f"delivery #{row.id}: pipeline {row.pipeline} is off: {pipeline.off or 'enabled: false'}")
+    if pipeline.off is not None:
+        raise WrongUse(f"delivery #{row.id}: pipeline {row.pipeline} is off: {pipeline.off}")
 
 
 async def _routed(
