@@ -106,8 +106,8 @@ async def work(
     environ: Mapping[str, str] | None = None,
     gone: int | None = None,
 ) -> int:
-    """Delivers until a signal comes, as `run` does, or until `gone` can be read: the supervisor's end of it is closed."""
-    stop = stop_on_signals()
+    """Delivers until a signal comes, or until `gone` can be read: the supervisor's end of it is closed."""
+    stop = stop_on_signals(supervised=gone is not None)
     if gone is not None:
         asyncio.get_running_loop().add_reader(gone, _supervisor_is_gone, stop, gone)
     async with draining(catalog, masker, passing, "worker") as parts:
@@ -130,11 +130,15 @@ async def until_stopped(parts: Process, stop: asyncio.Event, environ: Mapping[st
     return 1 if parts.broken.is_set() else 0
 
 
-def stop_on_signals() -> asyncio.Event:
-    """Set by SIGTERM or SIGINT; a second one ends the process at once."""
+def stop_on_signals(*, supervised: bool = False) -> asyncio.Event:
+    """Set by SIGTERM or SIGINT; a second one ends the process at once.
+
+    Not a supervised one: systemd tells every process of a service, then its supervisor tells it again. That one kills, when
+    it is told twice itself.
+    """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, _asked_to_stop, stop, number)
+        asyncio.get_running_loop().add_signal_handler(number, _asked_to_stop, stop, number, supervised)
     return stop
 
 
@@ -159,8 +163,8 @@ def settle() -> None:
     gc.set_threshold(COLLECT_AFTER, 10, 10)
 
 
-def _asked_to_stop(stop: asyncio.Event, number: signal.Signals) -> None:
-    if stop.is_set():
+def _asked_to_stop(stop: asyncio.Event, number: signal.Signals, supervised: bool) -> None:
+    if stop.is_set() and not supervised:
         os._exit(128 + number)
     stop.set()
 

@@ -86,9 +86,9 @@ class Supervisor:
         return 0 if all(code in AS_ASKED for code in codes) else 1
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """Asks all children to stop; asked again, passes that on too, which ends them at once."""
+        """Asks all children to stop; asked again, ends them at once."""
+        self._pass_on(signal.SIGKILL if self._stopping.is_set() else number)
         self._stopping.set()
-        self._pass_on(number)
 
     def _pass_on(self, number: int) -> None:
         for child in self._children.values():

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -113,6 +114,22 @@ async def test_a_worker_that_is_stopped_finishes_what_it_began_and_leaves_the_re
     assert await stopping == 0
     assert await receiver.terminate() == 0
     assert len(one.target.requests) == 2, "what was finished is not sent again"
+
+
+async def test_a_signal_to_every_process_of_a_worker_at_once_ends_none_of_them_early(one: Cluster) -> None:
+    _, worker = await one.start(workers=2)
+    one.target.answers = ["hang"]
+    await one.post(1)
+    await one.target.came.wait()
+    stopping = asyncio.create_task(worker.terminate())
+    await until(lambda: "finishing what is in flight" in worker.log, lambda: worker.log)
+    for pid in worker.pids:
+        with suppress(ProcessLookupError):  # the one that had nothing in flight
+            os.kill(pid, signal.SIGTERM)
+    one.target.let_go.set()
+    assert await stopping == 0, (
+        "systemd tells all processes of a service, and the supervisor tells its workers once more"
+    )
 
 
 async def test_two_instances_on_one_queue_and_one_database_never_meet(

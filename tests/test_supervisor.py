@@ -86,6 +86,14 @@ async def test_one_that_does_not_stop_is_killed_and_said_so(tmp_path: Path) -> N
         assert await running == 1
 
 
+async def test_asked_twice_it_does_not_wait_for_them(tmp_path: Path) -> None:
+    async with supervised(children.stubborn, tmp_path, 1, killed_after_s=3600) as (supervisor, running):
+        await until(lambda: len(started(tmp_path)) == 1)
+        supervisor.stop()
+        supervisor.stop()
+        assert await running == 1
+
+
 @pytest.mark.parametrize(
     ("environ", "said"),
     [

@@ -151,9 +151,8 @@ def _remedy(said: str, opening: bool) -> str:
     if "locked" in said:
         return " Another process holds its write lock: look for a long transaction, a backup or a shell on the file"
     if any(words in said for words in ("connection", "terminating", "starting up", "shutting down")):
-        if opening:
-            return " See that the server runs and that the address is right"
-        return " It is reached again by itself when the server answers; see that the address and the server are right"
+        look = " See that the server runs and that the address is right"
+        return look if opening else f"{look}; no process of NSPS needs a restart"
     if "readonly" in said or "unable to open" in said:
         return " Check that this user may write the file and its folder"
     return ""
