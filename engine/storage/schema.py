@@ -28,12 +28,14 @@ def check(connection: Connection, url: str, now: datetime) -> None:
     if found is None:
         found = migrate(connection)
     if found != HEAD:
-        raise SchemaMismatch(
-            f"the store {url} has schema {found}, this version works with {HEAD}: "
-            + ("stop NSPS, run `nsps migrate`" if found < HEAD else "a newer NSPS wrote it; install that one")
-        )
+        raise _mismatch(f"the store {url}", found)
     if connection.dialect.name == "postgresql":
         make_ahead(connection, micros(now))
+
+
+def _mismatch(store: str, found: str) -> SchemaMismatch:
+    remedy = "stop NSPS, run `nsps migrate`" if found < HEAD else "a newer NSPS wrote it; install that one"
+    return SchemaMismatch(f"{store} has schema {found}, this version works with {HEAD}: {remedy}")
 
 
 def must_be_there(connection: Connection, url: str, instance: str) -> None:
@@ -93,11 +95,17 @@ def version(connection: Connection) -> str | None:
 
 
 def migrate(connection: Connection) -> str:
-    """Brings the schema to HEAD within the caller's transaction; returns the version it has then."""
+    """Brings the schema to HEAD within the caller's transaction; returns the version it has then.
+
+    Raises SchemaMismatch, having changed nothing, for one that is newer and for tables that are not ours.
+    """
     from alembic import command
     from alembic.config import Config
 
     _prepare(connection)
+    found = version(connection)
+    if found is not None and found > HEAD:
+        raise _mismatch("the store", found)
     with as_file(files("engine.storage") / "migrations") as folder:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))

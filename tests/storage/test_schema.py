@@ -137,6 +137,26 @@ async def test_migrating_what_is_up_to_date_changes_nothing(tmp_path: Path, cloc
     await (await Store.open(URL, project=tmp_path, clock=clock)).close()
 
 
+async def test_migrating_what_a_newer_one_wrote_says_so_and_changes_nothing(
+    tmp_path: Path, clock: VirtualClock
+) -> None:
+    await (await Store.open(URL, project=tmp_path, clock=clock)).close()
+    set_version(tmp_path, "9999")
+    with pytest.raises(SchemaMismatch, match=r"9999.*a newer NSPS wrote it; install that one"):
+        await migrate(URL, project=tmp_path)
+
+
+async def test_migrating_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "other.db") as connection:
+        connection.execute("CREATE TABLE subscribers (imsi TEXT)")
+    connection.close()
+    with pytest.raises(SchemaMismatch, match=r"something else \(subscribers\)"):
+        await migrate("sqlite:///other.db", project=tmp_path)
+    with sqlite3.connect(tmp_path / "other.db") as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("subscribers",)]
+    connection.close()
+
+
 async def test_a_file_of_something_else_is_not_touched(tmp_path: Path, clock: VirtualClock) -> None:
     file = tmp_path / "other.db"
     with sqlite3.connect(file) as connection:
