@@ -27,9 +27,9 @@ class ControlArea(Area):
         """Writes it, in place of an older one of the same scope and kind."""
         await self._write(lambda connection: _set_hold(connection, hold))
 
-    async def lift(self, scope: str, now: datetime) -> bool:
-        """Removes it and makes what waited for it look-able now. False when there was none."""
-        return await self._write(lambda connection: _lift(connection, scope, micros(now)))
+    async def lift(self, scope: str, now: datetime, kind: str | None = None) -> bool:
+        """Removes holds of the scope, of any kind or of this, and makes what waited look-able now. False when there was none."""
+        return await self._write(lambda connection: _lift(connection, scope, micros(now), kind))
 
     async def wake(self, pipelines: Sequence[str], now: datetime) -> None:
         """Makes what is due of these pipelines look-able now: they are back."""
@@ -80,13 +80,14 @@ def _set_hold(connection: Connection, hold: Hold) -> None:
     connection.execute(changed, {"scope": hold.scope, "kind": hold.kind, **row})
 
 
-def _lift(connection: Connection, scope: str, now_us: int) -> bool:
-    if not connection.execute(delete(holds).where(holds.c.scope == scope)).rowcount:
+def _lift(connection: Connection, scope: str, now_us: int, kind: str | None) -> bool:
+    lifted = delete(holds).where(holds.c.scope == scope)
+    if not connection.execute(lifted if kind is None else lifted.where(holds.c.kind == kind)).rowcount:
         return False
     # Which connectors a pipeline uses is not known here, so a connector's hold wakes all that is due.
     waiting = _due(now_us)
-    kind, _, name = scope.partition(":")
-    if kind == "pipeline":
+    what, _, name = scope.partition(":")
+    if what == "pipeline":
         waiting = waiting.where(d.pipeline == name)
     connection.execute(waiting)
     return True

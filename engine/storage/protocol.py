@@ -237,8 +237,8 @@ class Control(Protocol):
 
     async def set_hold(self, hold: Hold) -> None: ...
 
-    async def lift(self, scope: str, now: datetime) -> bool:
-        """Removes it and makes what waited for it look-able now. False when there was none."""
+    async def lift(self, scope: str, now: datetime, kind: str | None = None) -> bool:
+        """Removes holds of the scope, of any kind or of this, and makes what waited look-able now. False when there was none."""
 
     async def forget(self, now: datetime, finished_s: float, replies_s: float) -> int:
         """Drops what `keep:` no longer keeps, a bounded amount at a time. Returns how many events went."""

@@ -37,7 +37,8 @@ class Holds:
         self.gates: Gates | None = None
         self._store = store
         self._clock = clock
-        self._held: dict[str, Hold] = {}
+        self._held: tuple[Hold, ...] = ()
+        self._unwritten: dict[str, Hold] = {}
         self._scopes: dict[str, frozenset[str]] = {}
         self._closed: Mapping[str, str] = {}
         self._claimable: tuple[str, ...] = ()
@@ -53,8 +54,8 @@ class Holds:
         self._off = {name: one.off for name, one in catalog.pipelines.items() if one.off is not None}
         self.gates = gates or self.gates
         self._worked_out = False
-        held, self._held = self._held, {}
-        self._set(list(held.values()))
+        held, self._held = self._held, ()
+        self._set(held)
 
     @property
     def claimable(self) -> tuple[str, ...]:
@@ -79,14 +80,22 @@ class Holds:
         return self._scopes
 
     async def refresh(self) -> None:
-        """Asks the store. Raises StoreUnavailable."""
+        """Asks the store, once it knows what was held here. Raises StoreUnavailable."""
+        for connector, hold in [*self._unwritten.items()]:
+            if connector in self._connectors and not self._is_outdated(hold):
+                await self._store.set_hold(hold)
+                self._set((*self._held, hold))  # or nobody would notice that it was lifted at once
+            self._unwritten.pop(connector, None)
         self._set(await self._store.holds())
 
     async def hold_refused(self, connector: str, reason: str) -> None:
-        """Holds a connector whose login was refused, until someone resumes it or settings change."""
+        """Holds a connector whose login was refused, until someone resumes it or settings change.
+
+        Raises StoreUnavailable; it is written as soon as the store takes it.
+        """
         if connector not in self._connectors:
             return
-        hold = Hold(
+        self._unwritten[connector] = Hold(
             scope=f"connector:{connector}",
             kind="held",
             by="nsps",
@@ -94,14 +103,13 @@ class Holds:
             at=self._clock.now(),
             owner=fingerprint(self._connectors[connector]),
         )
-        await self._store.set_hold(hold)
         await self.refresh()
 
     async def lift_outdated(self) -> list[str]:
         """Lifts holds of connectors that now have other settings; returns their scopes. Called at start."""
         outdated = [hold.scope for hold in await self._store.holds() if self._is_outdated(hold)]
         for scope in outdated:
-            await self._store.lift(scope, self._clock.now())
+            await self._store.lift(scope, self._clock.now(), "held")
         return outdated
 
     def why_not(self, pipeline: str) -> str | None:
@@ -110,13 +118,13 @@ class Holds:
             return f"pipeline {pipeline} is off: {self._off[pipeline]}"
         if pipeline not in self._scopes:
             return f"pipeline {pipeline} is unknown here"
-        holding = [in_words(hold) for scope, hold in self._held.items() if scope in self._scopes[pipeline]]
+        holding = [in_words(hold) for hold in self._held if hold.scope in self._scopes[pipeline]]
         shut = self._shut.at(self._clock.now())
         holding += [words for scope, words in shut.items() if scope in self._scopes[pipeline]]
         return holding[0] if holding else None
 
-    def _set(self, holds: list[Hold]) -> None:
-        before, self._held = self._held, {hold.scope: hold for hold in holds}
+    def _set(self, holds: Iterable[Hold]) -> None:
+        before, self._held = self._held, tuple(holds)
         self._tell_gates(before)
         self._work_out()
 
@@ -124,20 +132,22 @@ class Holds:
         now = self._clock.now()
         kept = self._scopes.keys() - set(self._claimable)
         self._closed = self._shut.at(now)
-        closed = self._held.keys() | self._closed.keys()
+        closed = {hold.scope for hold in self._held} | self._closed.keys()
         self._claimable = tuple(name for name, scopes in self._scopes.items() if not scopes & closed)
         if self._worked_out and kept & set(self._claimable):
             self._release.begin(now)
         self._worked_out = True
 
-    def _tell_gates(self, before: Mapping[str, Hold]) -> None:
+    def _tell_gates(self, before: Iterable[Hold]) -> None:
+        """Of refused logins; what a person paused is held back before it is claimed."""
         if self.gates is None:
             return
+        were, are = ({hold.scope: hold for hold in held if hold.kind == "held"} for held in (before, self._held))
         for name in self._connectors:
-            was, now = (held.get(f"connector:{name}") for held in (before, self._held))
-            if now and now.kind == "held" and not was:
+            was, now = (held.get(f"connector:{name}") for held in (were, are))
+            if now and not was:
                 self.gates.hold(name, in_words(now))
-            if was and was.kind == "held" and not now:
+            if was and not now:
                 self.gates.release(name)
 
     def _is_outdated(self, hold: Hold) -> bool:

@@ -3,11 +3,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from engine.auth import BasicAuth
 from engine.catalog import Catalog
 from engine.clock import VirtualClock
 from engine.connector import Connector, Step, Window
+from engine.errors import StoreUnavailable
 from engine.pipeline import Ask, Pipeline
 from engine.settings import Settings
 from engine.storage.protocol import Hold
@@ -88,6 +92,69 @@ async def test_a_hold_another_process_set_closes_the_way_out_here_and_lifting_op
     await store.lift("connector:hss", NOW)
     await holds.refresh()
     assert gates.told == ["hold hss", "release hss"]
+    await store.close()
+
+
+async def test_a_pause_beside_a_hold_keeps_neither_from_being_noticed() -> None:
+    holds, store = await holds_with()
+    gates = Gates()
+    holds.gates = gates
+    await holds.hold_refused("hss", "wrong password")
+    await store.set_hold(paused("connector:hss"))
+    await holds.refresh()
+    assert holds.why_not("calls") == "connector hss is held: its login was refused: wrong password"
+    await store.lift("connector:hss", NOW)
+    await holds.refresh()
+    assert gates.told == ["hold hss", "release hss"]
+    assert "calls" in holds.claimable
+    await store.close()
+
+
+async def test_a_login_that_is_refused_during_a_pause_opens_with_it() -> None:
+    holds, store = await holds_with(paused("connector:hss"))
+    gates = Gates()
+    holds.gates = gates
+    await holds.hold_refused("hss", "wrong password")
+    await store.lift("connector:hss", NOW)
+    await holds.refresh()
+    assert gates.told == ["hold hss", "release hss"]
+    await store.close()
+
+
+async def test_other_credentials_lift_the_hold_and_leave_a_pause_of_that_connector() -> None:
+    holds, store = await holds_with(paused("connector:hss"))
+    await holds.hold_refused("hss", "wrong password")
+    changed = catalog_with(replace(HSS, auth=BasicAuth(user="u", password="other-word")))
+    await Holds(changed, store, VirtualClock(NOW)).lift_outdated()
+    assert [(hold.scope, hold.kind) for hold in await store.holds()] == [("connector:hss", "paused")]
+    await store.close()
+
+
+class AwayOnce:
+    """A store that cannot take the first hold."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._away = True
+
+    async def set_hold(self, hold: Hold) -> None:
+        if self._away:
+            self._away = False
+            raise StoreUnavailable("disk full")
+        await self._store.set_hold(hold)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+async def test_a_hold_that_could_not_be_written_is_written_as_soon_as_it_can_be() -> None:
+    store = await Store.open("sqlite://", project=Path(), clock=VirtualClock(NOW))
+    holds = Holds(catalog_with(), AwayOnce(store), VirtualClock(NOW))
+    with pytest.raises(StoreUnavailable):
+        await holds.hold_refused("hss", "wrong password")
+    assert await store.holds() == []
+    await holds.refresh()
+    assert [hold.scope for hold in await store.holds()] == ["connector:hss"]
     await store.close()
 
 
