@@ -11,9 +11,10 @@ from typing import Protocol
 
 from engine.breaker import Circuit
 from engine.clock import Clock
-from engine.connector import Connector
+from engine.connector import Connector, Limits
 from engine.errors import Wait
 from engine.ramp import NO_LIMIT, Line, Ramp
+from engine.rate import Rate
 from engine.reply_words import retry_after_s
 from engine.request import Reply
 from engine.value import value
@@ -51,12 +52,24 @@ class MemoryPermits:
         self._clock = clock
         self._gates: dict[tuple[str, str], _Gate] = {}
 
-    async def take(self, connector: Connector, /) -> Permit:
-        """See Permits."""
+    def begin(self, connector: Connector, under_way: int, pause: Pause | None) -> None:
+        """Goes on where others left off: so many calls are under way, and `give` will end them; nothing is sent in `pause`."""
+        self._gate(connector).go_on(under_way, pause)
+
+    def resize(self, connector: Connector) -> None:
+        """Its limits are others than before; all else stays."""
+        self._gate(connector).resize(connector.limits)
+
+    def _gate(self, connector: Connector) -> _Gate:
         key = (connector.name, connector.identity)
         gate = self._gates.get(key)
         if gate is None:
             gate = self._gates[key] = _Gate(connector, self._clock)
+        return gate
+
+    async def take(self, connector: Connector, /) -> Permit:
+        """See Permits."""
+        gate = self._gate(connector)
         if gate.stands_open:
             return gate.plain
         probe = await gate.enter()
@@ -82,12 +95,29 @@ class _Gate:
         self._most = connector.limits.concurrency or 0
         self._lasting_s = LONGEST_SLEEP_S  # of one call, on average
         self._queue: deque[asyncio.Future[None]] = deque()
-        self._rate = _Rate(connector.limits.rate) if connector.limits.rate else None
+        self._rate = Rate(connector.limits.rate) if connector.limits.rate else None
         self._circuit = Circuit(connector.name, connector.breaker) if connector.breaker else None
         self._top = connector.limits.rate or NO_LIMIT
         self._line = Line(self._top)
         self._ramp: Ramp | None = None
         self._pause: Pause | None = None
+
+    def go_on(self, under_way: int, pause: Pause | None) -> None:
+        self._pause = pause
+        if self._slots is not None:
+            self._slots -= under_way
+
+    def resize(self, limits: Limits) -> None:
+        self._top = limits.rate or NO_LIMIT
+        self._line = Line(self._top)
+        if self._rate is not None and limits.rate:
+            self._rate.change(limits.rate)
+        if self._slots is not None and limits.concurrency:
+            more, self._most = limits.concurrency - self._most, limits.concurrency
+            self._slots += more
+            while self._slots > 0 and self._queue:
+                self._slots -= 1
+                self._queue.popleft().set_result(None)
 
     @property
     def stands_open(self) -> bool:
@@ -193,7 +223,7 @@ class _Gate:
     def _free(self) -> None:
         if self._slots is None:
             return
-        if self._queue:
+        if self._queue and self._slots >= 0:
             self._queue.popleft().set_result(None)
         else:
             self._slots += 1
@@ -240,28 +270,3 @@ class Pause:
     def ends_at(self, now: datetime) -> datetime:
         """Its end; never further away than it was, also where the clock was set back."""
         return min(self.until, now + timedelta(seconds=self.lasts_s))
-
-
-class _Rate:
-    """At most `rate` calls in any second; fewer than one a second: one in 1/rate seconds. Bursts within that are free."""
-
-    def __init__(self, rate: float) -> None:
-        self._most = max(1, int(rate))
-        self._window = timedelta(seconds=self._most / rate)
-        self._taken: deque[datetime] = deque()
-        self.per_s = rate
-        self.words = f"{rate:g} calls a second" if rate >= 1 else f"one call in {1 / rate:g} seconds"
-
-    def next(self, now: datetime) -> datetime:
-        """When the next call may go. It is booked, unless that is more than a second away."""
-        if self._taken and (self._taken[-1] - now).total_seconds() > LONGEST_SLEEP_S:
-            self._taken.clear()  # the clock was set back: what was taken then says nothing about now
-        while self._taken and self._taken[0] + self._window <= now:
-            self._taken.popleft()
-        if len(self._taken) < self._most:
-            self._taken.append(now)
-            return now
-        at = self._taken[-self._most] + self._window
-        if (at - now).total_seconds() <= LONGEST_SLEEP_S:
-            self._taken.append(at)
-        return at

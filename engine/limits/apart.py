@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from engine.clock import Clock
 from engine.connector import Connector, Limits
 from engine.limits.desk import Share
-from engine.permits import MemoryPermits, Permit
+from engine.permits import MemoryPermits, Pause, Permit
 from engine.request import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a process knows of a connector when it is left alone: so many of its calls are under way."""
+
+    connector: Connector
+    share: Share | None
+    under_way: int
+    pause: Pause | None
 
 
 class Apart:
@@ -20,10 +30,12 @@ class Apart:
         self._parts: dict[tuple[str, str], Connector] = {}
         self._times = 0
 
-    def begin(self, shares: Mapping[tuple[str, str], tuple[Connector, Share | None]], processes: int) -> None:
-        """Keeps to these shares from now on; where none was told, to one of so many parts."""
+    def begin(self, known: Mapping[tuple[str, str], Known], processes: int) -> None:
+        """Keeps to these shares from now on, and to what else is known; where none was told, to one of so many parts."""
         self._times += 1
-        self._parts = {key: self._part(connector, share, processes) for key, (connector, share) in shares.items()}
+        self._parts = {key: self._part(one.connector, one.share, processes) for key, one in known.items()}
+        for key, one in known.items():
+            self._memory.begin(self._parts[key], one.under_way, one.pause)
 
     def words(self) -> dict[str, str]:
         """Each part for people: `hss: 12.5/s, 4 at once`."""
@@ -38,8 +50,12 @@ class Apart:
         return await self._memory.take(part)
 
     async def give(self, permit: Permit, reply: Reply | None) -> None:
-        """As Permits.give."""
-        await self._memory.give(permit, reply)
+        """As Permits.give, also of a call that was begun by a share or in an earlier time apart."""
+        part = self._parts.get((permit.connector, permit.identity.partition("/")[0]))
+        if "/" in permit.identity:
+            await self._memory.give(permit, reply)
+        if part is not None and part.identity != permit.identity:
+            await self._memory.give(Permit(connector=part.name, identity=part.identity), reply)
 
     def _part(self, connector: Connector, share: Share | None, processes: int) -> Connector:
         identity = f"{connector.identity}/apart{self._times}"

@@ -18,17 +18,17 @@ class DividedPermits:
     def __init__(self, clock: Clock, processes: Callable[[], int]) -> None:
         self._memory = MemoryPermits(clock)
         self._processes = processes
-        self._parts: dict[tuple[str, str, int], Connector] = {}
+        self._parts: dict[tuple[str, str], tuple[int, Connector]] = {}
 
     async def take(self, connector: Connector, /) -> Permit:
         """See Permits."""
         processes = max(1, self._processes())
-        key = (connector.name, connector.identity, processes)
-        part = self._parts.get(key)
-        if part is None:
-            limits = part_of(connector.limits, None, processes)
-            part = replace(connector, limits=limits, identity=f"{connector.identity}/{processes}")
-            self._parts[key] = part
+        key = (connector.name, connector.identity)
+        divided_by, part = self._parts.get(key, (0, connector))
+        if divided_by != processes:
+            part = replace(connector, limits=part_of(connector.limits, None, processes))
+            self._parts[key] = processes, part
+            self._memory.resize(part)
         return await self._memory.take(part)
 
     async def give(self, permit: Permit, reply: Reply | None, /) -> None:

@@ -13,7 +13,7 @@ from engine.connector import Connector
 from engine.errors import LimitsUnreachable, Wait
 from engine.limits.desk import Question, Share
 from engine.limits.news import IDLE_S, News
-from engine.permits import LONGEST_SLEEP_S, Permit
+from engine.permits import LONGEST_SLEEP_S, Pause, Permit
 from engine.ramp import Line
 from engine.request import Reply
 
@@ -42,6 +42,8 @@ class Gate:
         self._waiting: deque[asyncio.Future[Permit]] = deque()
         self._tokens: float = 0
         self._opens_at: datetime | None = None
+        self._paused_until = 0.0
+        self._paused_why = ""
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
@@ -100,7 +102,7 @@ class Gate:
 
     def _refusal(self) -> Wait | None:
         """Set while nothing is sent for more than a second from now."""
-        shut = self._shut()
+        shut = self.shut()
         if shut is None or (shut[0] - self._clock.now()).total_seconds() <= LONGEST_SLEEP_S:
             return None
         return Wait(self._line.after(shut[0], self._sharing), shut[1])
@@ -109,7 +111,8 @@ class Gate:
     def _sharing(self) -> int:
         return max(1, self.share.sharing) if self.share else 1
 
-    def _shut(self) -> tuple[datetime, str] | None:
+    def shut(self) -> tuple[datetime, str] | None:
+        """Until when nothing is sent, and why: a pause the system asked for, or an open breaker."""
         share, name, pause = self.share, self.connector.name, self.news.pause
         if pause is not None:
             return pause.until, pause.reason
@@ -125,7 +128,7 @@ class Gate:
     def _in_vain(self) -> Wait:
         """What one is told who waited for a second."""
         share, now = self.share or Share(), self._clock.now()
-        if (shut := self._shut()) is not None:
+        if (shut := self.shut()) is not None:
             return Wait(self._line.after(max(shut[0], now), self._sharing), shut[1])
         earliest = now + timedelta(seconds=max(share.more_in_s or 0.0, LONGEST_SLEEP_S))
         pace, words = self._pace(share)
@@ -177,6 +180,7 @@ class Gate:
     def hear(self, asked: Question, share: Share) -> None:
         """Goes on with the share that was told."""
         self.news.told(asked, self._clock.now())
+        self._keep_pause(share)
         self.share = None if asked.leaves and not self._waiting else share
         self._tokens = float("inf") if share.tokens is None else share.tokens
         self._serve()
@@ -185,6 +189,14 @@ class Gate:
         self._note_when_it_opens(share)
         while self._waiting and (refusal := self._refusal()) is not None:
             self._waiting.popleft().set_exception(refusal)
+
+    def _keep_pause(self, share: Share) -> None:
+        """A pause that the server forgot, for it was wiped, is told with the next question, and kept until then."""
+        now = self._monotonic()
+        if share.paused_s is not None:
+            self._paused_until, self._paused_why = now + share.paused_s, share.why
+        elif (left_s := self._paused_until - now) > SAME_S and self.news.pause is None:
+            self.news.pause = Pause(self._clock.now() + timedelta(seconds=left_s), left_s, self._paused_why)
 
     def _note_when_it_opens(self, share: Share) -> None:
         now, seconds = self._clock.now(), share.paused_s if share.paused_s is not None else share.open_s

@@ -61,7 +61,12 @@ class News:
             self._last = failed
             if not permit.probe:
                 self._failures.append(now)
-        self.pause = Pause.asked_by(self._connector.name, reply, at) or self.pause
+        self.asked_to_pause(reply, at)
+
+    def asked_to_pause(self, reply: Reply | None, at: datetime) -> None:
+        """Notes the pause a reply asks for, if it does."""
+        asked = None if reply is None else Pause.asked_by(self._connector.name, reply, at)
+        self.pause = asked or self.pause
 
     def question(self, share: Share | None, waiting: int, now: float, at: datetime) -> Question:
         """What to ask with so many waiting. What is told with it is told once, but for the probe and a pause."""

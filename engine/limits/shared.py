@@ -10,10 +10,10 @@ import structlog
 from engine.clock import Clock
 from engine.connector import Connector
 from engine.errors import LimitsUnreachable
-from engine.limits.apart import Apart
+from engine.limits.apart import Apart, Known
 from engine.limits.desk import Desk
 from engine.limits.gate import Gate, Monotonic
-from engine.permits import Permit
+from engine.permits import Pause, Permit
 from engine.request import Reply
 
 AGAIN_S = 1.0
@@ -63,10 +63,13 @@ class SharedPermits:
         gate = self._gates.get((permit.connector, permit.identity))
         if gate is not None:
             gate.give(permit, reply)
+            if self.away:
+                await self._apart.give(permit, reply)
             return
         await self._apart.give(permit, reply)
-        identity = permit.identity.rpartition("/")[0]
-        self._gates[permit.connector, identity].news.in_use -= 1
+        news = self._gates[permit.connector, permit.identity.partition("/")[0]].news
+        news.in_use -= 1
+        news.asked_to_pause(reply, self._clock.now())
 
     async def close(self) -> None:
         """Gives all back."""
@@ -138,8 +141,8 @@ class SharedPermits:
     def _lost(self, error: LimitsUnreachable) -> None:
         if not self.away:
             self.away = True
-            shares = {key: (gate.connector, gate.share) for key, gate in self._gates.items()}
-            self._apart.begin(shares, self._processes())
+            known = {key: self._known(gate) for key, gate in self._gates.items()}
+            self._apart.begin(known, self._processes())
             log.warning(
                 "limits are not shared now: this process keeps to its last share until Redis answers",
                 why=str(error),
@@ -147,6 +150,12 @@ class SharedPermits:
             )
         for gate in self._gates.values():
             gate.unreachable(error)
+
+    def _known(self, gate: Gate) -> Known:
+        shut, now = gate.shut(), self._clock.now()
+        lasts_s = (shut[0] - now).total_seconds() if shut else 0.0
+        pause = Pause(shut[0], lasts_s, shut[1]) if shut and lasts_s > 0 else None
+        return Known(gate.connector, gate.share, gate.news.in_use, pause)
 
 
 def _tell_if_broken(task: asyncio.Task[None]) -> None:

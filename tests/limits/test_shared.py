@@ -221,6 +221,70 @@ async def test_calls_begun_without_redis_count_when_it_is_back(join: Join, serve
         await other.give(held, OK)
 
 
+async def lost(permits: SharedPermits) -> None:
+    """Returns when the process noticed that the server is gone."""
+    other = Connector(name="other")
+    while not permits.away:
+        await permits.give(await until_taken(permits, other), OK)
+        await asyncio.sleep(0.05)
+
+
+async def test_a_pause_and_an_open_breaker_outlast_the_loss_of_redis(join: Join, server: RedisServer) -> None:
+    one, hss = join(), Connector(name="hss")
+    crm = Connector(name="crm", breaker=Breaker(failures=1, within_s=60, open_for_s=60))
+    await one.give(await one.take(hss), Reply(status=429, asked_at=NOON, headers={"retry-after": "3600"}))
+    await one.give(await one.take(crm), DOWN)
+    while True:
+        try:
+            await one.give(await one.take(crm), None)
+        except Wait as shut:
+            assert "breaker of crm is open" in shut.reason
+            break
+    server.kill()
+    await lost(one)
+    with pytest.raises(Wait, match="asked for a pause"):
+        await one.take(hss)
+    with pytest.raises(Wait, match="breaker of crm is open"):
+        await one.take(crm)
+
+
+async def test_calls_under_way_when_redis_goes_keep_their_slots_and_what_they_are_told_counts(
+    join: Join, server: RedisServer
+) -> None:
+    connector, one = Connector(name="hss", limits=Limits(concurrency=2)), join()
+    held = [await until_taken(one, connector) for _ in range(2)]
+    server.kill()
+    await lost(one)
+    with pytest.raises(Wait, match="all its calls under way"):
+        await one.take(connector)
+    await one.give(held.pop(), OK)
+    held.append(await one.take(connector))
+    await one.give(held.pop(), Reply(status=429, asked_at=NOON, headers={"retry-after": "3600"}))
+    await one.give(held.pop(), OK)
+    with pytest.raises(Wait, match="asked for a pause"):
+        await one.take(connector)
+
+
+async def test_a_pause_that_a_wiped_server_forgot_is_told_again(join: Join, server: RedisServer) -> None:
+    one, other, hss = join(), join(), Connector(name="hss")
+    await other.give(await other.take(hss), OK)
+    await one.give(await one.take(hss), Reply(status=429, asked_at=NOON, headers={"retry-after": "3600"}))
+    for permits in (one, other):
+        while True:
+            try:
+                await permits.give(await permits.take(hss), None)
+            except Wait:
+                break
+    server.flush()
+    refused = 0
+    while refused < 20:
+        for permits in (one, other):
+            with pytest.raises(Wait, match="asked for a pause"):
+                await permits.take(hss)
+            refused += 1
+        await asyncio.sleep(0.2)
+
+
 async def test_a_server_that_hangs_holds_nobody_for_long(join: Join, server: RedisServer) -> None:
     connector, one = Connector(name="hss", limits=Limits(rate=1000)), join()
     await one.give(await one.take(connector), OK)
