@@ -66,6 +66,7 @@ async def standing(store: Any, catalog: Catalog, clock: Clock) -> dict[str, Any]
     owners = await _history(store).owners()
     return {
         **counts,
+        "oldest_due_at": await _history(store).due_longest(waits.holds.claimable),
         "holds": [{"scope": h.scope, "kind": h.kind, "by": h.by, "reason": h.reason, "at": h.at} for h in holds],
         "processes": [_process(owner, beat_at, now) for owner, beat_at in owners],
         "held_back": waits.by_pipeline(counts["deliveries"]),

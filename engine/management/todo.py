@@ -85,7 +85,7 @@ def _caused(found: Json, word: str, command: str) -> Iterator[str]:
 
 def _late(told: Json, now: datetime) -> Iterator[str]:
     due = told.get("oldest_due_at")
-    if due is None or told["held_back"]:
+    if due is None:
         return
     late_s = (now - due).total_seconds()
     if late_s > LATE_S:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -12,8 +13,10 @@ from sqlalchemy import Connection, func, select
 from engine.delivery import State
 from engine.event import Event
 from engine.storage.area import Area
+from engine.storage.claiming import MAY_START
 from engine.storage.counting import totals
 from engine.storage.delivery_rows import delivery_rows
+from engine.storage.dialect import among, listed
 from engine.storage.finding import page, seq_of, seq_of_id
 from engine.storage.instants import instant, instant_or_none, micros
 from engine.storage.protocol import AttemptRow, DeliveryRow, EventFilter, EventRow
@@ -62,8 +65,13 @@ class HistoryArea(Area):
         return await self._read(lambda connection: list(connection.execute(chosen).scalars()))
 
     async def counts(self) -> Mapping[str, Any]:
-        """{events, unrouted, repeats, refused, refused_kept, deliveries: {pipeline: {state: n}}, oldest_due_at}."""
+        """{events, unrouted, repeats, refused, refused_kept, failed, deliveries: {pipeline: {state: n}}}."""
         return await self._read(_counts)
+
+    async def due_longest(self, pipelines: Sequence[str]) -> datetime | None:
+        """When the first of these pipelines' deliveries is due, or was, of those that nothing of their lane holds back."""
+        asked = {"pipelines": listed(pipelines)}
+        return instant_or_none(await self._read(lambda connection: connection.execute(_DUE, asked).scalar()))
 
 
 def _page(connection: Connection, wanted: EventFilter, now_us: int) -> list[EventRow]:
@@ -146,9 +154,6 @@ def _counts(connection: Connection) -> Mapping[str, Any]:
         states = {state: of.get(state, 0) for state in FINISHED}
         states |= {"running": running.get(pipeline, 0), "waiting": unfinished - running.get(pipeline, 0)}
         told[pipeline] = {state: number for state, number in states.items() if number}
-    oldest = connection.execute(
-        select(func.min(deliveries.c.due_at)).where(deliveries.c.state == WAITING, deliveries.c.due_at > ZERO)
-    ).scalar_one()
     forgotten = Counter({outcome: 0 for _, outcome in counted})
     for (_, outcome), number in counted.items():
         forgotten[outcome] += number if outcome.startswith("forgotten ") else 0
@@ -158,10 +163,17 @@ def _counts(connection: Connection) -> Mapping[str, Any]:
         "refused_kept": int(connection.execute(select(func.count()).select_from(refusals)).scalar_one()),
         "failed": sum(one.get("failed", 0) for one in told.values()) - forgotten["forgotten failed"],
         "deliveries": told,
-        "oldest_due_at": instant_or_none(oldest),
     }
 
 
+_DUE = (
+    select(deliveries.c.due_at)
+    .where(
+        deliveries.c.state == WAITING, deliveries.c.due_at > ZERO, among(deliveries.c.pipeline, "pipelines"), MAY_START
+    )
+    .order_by(deliveries.c.due_at)
+    .limit(1)
+)
 _RUNNING = (
     select(deliveries.c.pipeline, func.count()).where(deliveries.c.state == RUNNING).group_by(deliveries.c.pipeline)
 )

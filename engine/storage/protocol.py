@@ -265,10 +265,13 @@ class History(Protocol):
         """The recorded replies of its reads (`Finished.replies`), oldest first; empty after `keep.replies`."""
 
     async def counts(self) -> Mapping[str, Any]:
-        """{events, unrouted, repeats, refused, refused_kept, failed, deliveries: {pipeline: {state: n}}, oldest_due_at}.
+        """{events, unrouted, repeats, refused, refused_kept, failed, deliveries: {pipeline: {state: n}}}.
 
         `events`, `repeats`, `refused` and the finished states of `deliveries` count all there ever were; `unrouted`,
         `failed` and `refused_kept` what is there now."""
+
+    async def due_longest(self, pipelines: Sequence[str]) -> datetime | None:
+        """When the first of these pipelines' deliveries is due, or was, of those that nothing of their lane holds back."""
 
     async def refusals(self, limit: int) -> list[Refusal]: ...
 

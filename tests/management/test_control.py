@@ -85,6 +85,16 @@ def test_a_delivery_that_is_long_overdue_is_told(folder: Path, nsps: Keyboard) -
     assert "late: the delivery that is due longest has waited for 7 min" in nsps("status").out
 
 
+def test_what_is_overdue_is_told_whatever_else_is_held_back(folder: Path, nsps: Keyboard) -> None:
+    past(folder, [sim(1)], DOWN, at=SystemClock().now() - timedelta(minutes=7, seconds=30))
+    (folder / "pipelines/other.yaml").write_text((folder / "pipelines/main.yaml").read_text().replace("main", "other"))
+    nsps("pause", "--pipeline", "other")
+    past(folder, [sim(2)], DOWN)
+    told = nsps("status").out
+    assert "1 delivery waits: pipeline other is paused" in told
+    assert "late: the delivery that is due longest has waited for 7 min" in told
+
+
 def test_a_process_that_fell_silent_is_told_with_for_how_long(folder: Path, nsps: Keyboard) -> None:
     beats(folder, ago_s=125)
     first, second, *_ = nsps("status").out.splitlines()

@@ -83,7 +83,20 @@ async def test_counts_say_what_there_is(scene: Scene) -> None:
     counts = await scene.store.counts()
     assert counts["deliveries"] == {"wtl": {"delivered": 1, "failed": 1, "running": 1, "waiting": 2}}
     assert (counts["events"], counts["unrouted"], counts["failed"]) == (6, 1, 1)
-    assert counts["oldest_due_at"] == scene.now
+
+
+async def test_what_is_due_longest_could_start_now(scene: Scene) -> None:
+    began = scene.now
+    head, _behind = await scene.delivery("a", at=0), await scene.delivery("a", at=1)
+    assert await scene.store.due_longest(["wtl"]) == began
+    assert await scene.store.due_longest(["other"]) is None
+    await scene.finish(await scene.claimed(head), retry(began + timedelta(hours=6)))
+    assert await scene.store.due_longest(["wtl"]) == began + timedelta(hours=6), "what waits behind it is not late"
+    scene.later(60)
+    free = await scene.delivery("b")
+    assert await scene.store.due_longest(["wtl"]) == scene.now
+    await scene.claimed(free)
+    assert await scene.store.due_longest(["wtl"]) == began + timedelta(hours=6)
 
 
 async def test_a_replay_is_a_new_delivery_with_a_new_seed(scene: Scene) -> None:
