@@ -79,9 +79,11 @@ class Sweep:
         """One look; returns how many rows it found. Raises StoreUnavailable."""
         await self._holds.refresh()
         # What a hold keeps stays where it is, in order, and costs nothing until the hold ends; then it comes bit by bit.
-        besides = tuple({*self._full(), *self._holds.kept})
-        most = self._holds.portion(LOOKS)
-        looks = await self._store.look(self._clock.now(), most, self._processed_only, besides)
+        not_now = {*self._full(), *self._holds.kept}
+        back = {*self._holds.coming_back} - not_now
+        looks = await self._found(LOOKS, not_now | back)
+        if back and not self._processed_only:
+            looks += await self._found(self._holds.portion(LOOKS), {*self._holds.known} - back | not_now)
         # Right after a clock was set living owners look dead, this one too.
         stalled = [look for look in looks if look.stalled]
         if stalled and self._steady is not None and not await self._steady():
@@ -89,6 +91,9 @@ class Sweep:
         await asyncio.gather(*(self._release(look) for look in stalled))
         await self._hand_on([look for look in looks if look.state == "waiting"])
         return len(looks)
+
+    async def _found(self, most: int, besides: set[str]) -> list[Look]:
+        return await self._store.look(self._clock.now(), most, self._processed_only, sorted(besides))
 
     async def forget(self, keep: Retention) -> int:
         """Drops what `keep:` no longer keeps; returns how many events went. Raises StoreUnavailable."""

@@ -156,6 +156,20 @@ async def test_what_a_pause_kept_comes_back_in_the_order_it_came_and_twice_as_mu
         assert [number for portion in portions for number in portion] == ids[:31]
 
 
+async def test_what_comes_back_after_a_pause_delays_no_other_pipeline_and_nothing_that_stalled() -> None:
+    async with swept("p", "q") as world:
+        await world.store.set_hold(Hold(scope="pipeline:p", kind="paused", by="ann", reason="", at=world.clock.now()))
+        paused = [await world.arrive(hinted=False) for _ in range(40)]
+        stalled = await world.arrive("q", hinted=False)
+        await world.store.claim([stalled], "gone", ["q"], world.clock.now())
+        await world.after(9)
+        await world.store.lift("pipeline:p", world.clock.now())
+        others = [await world.arrive("q", hinted=False) for _ in range(40)]
+        await world.after(1)
+        assert world.put == [("q", others), ("p", paused[:1])]
+        assert world.alone == [stalled]
+
+
 async def test_what_a_pause_keeps_delays_no_other_pipeline() -> None:
     async with swept("p", "q") as world:
         await world.store.set_hold(Hold(scope="pipeline:p", kind="paused", by="ann", reason="", at=world.clock.now()))

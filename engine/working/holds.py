@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields
 from hashlib import sha256
 from typing import Protocol
@@ -70,8 +70,13 @@ class Holds:
         may_start = set(self.claimable)
         return tuple(name for name in self._scopes if name not in may_start)
 
+    @property
+    def coming_back(self) -> Collection[str]:
+        """Pipelines whose hold has just ended; the others are not to wait for them."""
+        return self._release.pipelines(self._clock.now())
+
     def portion(self, most: int) -> int:
-        """How many of those that wait may be handed on in this second: after a hold few at first, at most `most`."""
+        """How many of those that come back may be handed on in this second: few at first, at most `most`."""
         return self._release.portion(self._clock.now(), most)
 
     @property
@@ -134,8 +139,8 @@ class Holds:
         self._closed = self._shut.at(now)
         closed = {hold.scope for hold in self._held} | self._closed.keys()
         self._claimable = tuple(name for name, scopes in self._scopes.items() if not scopes & closed)
-        if self._worked_out and kept & set(self._claimable):
-            self._release.begin(now)
+        if self._worked_out and (back := kept & set(self._claimable)):
+            self._release.begin(now, back)
         self._worked_out = True
 
     def _tell_gates(self, before: Iterable[Hold]) -> None:

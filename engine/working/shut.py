@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import datetime
 
 from engine.connector import Connector, Window
@@ -43,17 +43,22 @@ class Release:
 
     def __init__(self) -> None:
         self._began_at: datetime | None = None
+        self._pipelines: frozenset[str] = frozenset()
 
-    def begin(self, now: datetime) -> None:
-        """A hold has ended."""
+    def begin(self, now: datetime, pipelines: Set[str]) -> None:
+        """A hold of these pipelines has ended."""
+        self._pipelines = self.pipelines(now) | pipelines
         self._began_at = now
+
+    def pipelines(self, now: datetime) -> frozenset[str]:
+        """Those that come back bit by bit."""
+        return self._pipelines if self._lasts(now) else frozenset()
 
     def portion(self, now: datetime, most: int) -> int:
         """At most this many in this second."""
-        if self._began_at is None:
+        if self._began_at is None or not self._lasts(now):
             return most
-        passed_s = int((now - self._began_at).total_seconds())
-        if not 0 <= passed_s < RAMP_S:
-            self._began_at = None
-            return most
-        return int(min(1 << passed_s, most))
+        return int(min(1 << int((now - self._began_at).total_seconds()), most))
+
+    def _lasts(self, now: datetime) -> bool:
+        return self._began_at is not None and 0 <= (now - self._began_at).total_seconds() < RAMP_S
