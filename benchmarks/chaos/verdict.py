@@ -33,6 +33,9 @@ class Found:
             self.problems.append(otherwise)
 
 
+RECOVERS_WITHIN_S = 15.0
+
+
 @dataclass(frozen=True, slots=True)
 class Attack:
     """What was done. `faults`: when, in seconds since 1970. `allowed`: how many duplicates it explains.
@@ -48,7 +51,7 @@ class Attack:
     ends: frozenset[str] = frozenset({"delivered"})
     ordered: bool = True
     recovers: Literal["anything", "held", "waiting"] = "anything"
-    within_s: float | None = None
+    within_s: float = RECOVERS_WITHIN_S
     killed: Mapping[int, float] = field(default_factory=dict)  # when, by process id, where several run
 
 
@@ -118,7 +121,7 @@ def _recovered_in_time(found: Found, attack: Attack, sender: Sender, effects: Ef
     else:
         times = [_moved(effects, fault) for fault in attack.faults]
     found.recovery_s = max(times, default=None)
-    if attack.within_s is not None and found.recovery_s is not None:
+    if found.recovery_s is not None:
         found.must(
             found.recovery_s <= attack.within_s, f"it took {found.recovery_s:.1f} s until its events moved again"
         )

@@ -126,7 +126,7 @@ def _run(connection: Connection, statement: str, finished_us: int | None = None)
 def _count_gone(connection: Connection, of: dict[Partitioned, str]) -> int:
     """Counts what will not come back; returns how many events that is."""
     counts = _counted(connection, of[EVENTS], of[HISTORY])
-    # Not by asking of each row whether it is among the kept ones: of a million that took PostgreSQL hours.
+    # Not by asking of each row whether it is among the kept ones: beyond what fits into work_mem that is quadratic.
     counts.subtract(_counted(connection, "kept_events", "kept_history"))
     count(connection, counts)
     return sum(number for (_, pipeline, what), number in counts.items() if (pipeline, what) == ("", "forgotten events"))

@@ -14,7 +14,6 @@ from benchmarks.chaos.verdict import Attack, Found
 
 Fault = Callable[[Stage, float], Awaitable[None]]
 PER_S = 80
-RECOVERS_WITHIN_S = 15.0
 
 
 def during_load(fault: Fault, *, times: int = 1, stored: bool = False, forgets: bool = False) -> Any:
@@ -32,7 +31,7 @@ def during_load(fault: Fault, *, times: int = 1, stored: bool = False, forgets: 
         spans = [await _one(stage, fault, outage_s) for _ in range(times)]
         await load
         faults = [began if forgets else ended for began, ended in spans]
-        found = await stage.verdict(Attack(faults=faults, recovers=recovers, within_s=RECOVERS_WITHIN_S))
+        found = await stage.verdict(Attack(faults=faults, recovers=recovers))
         _note_of_it(stage, found, spans, stored)
         return found
 

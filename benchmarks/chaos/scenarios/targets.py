@@ -120,6 +120,8 @@ async def too_many_requests(stage: Stage) -> Found:
         await stage.target.behave()
         await stage.settled()
     found = await stage.verdict(Attack(), within_s=120)
+    calls, used = stage.target.lines(), sum(stage.rows().attempts.values())
+    found.must(calls == used, f"{calls} calls were made and {used} attempts used: one that waits uses none")
     found.notes += tried
     return found
 
