@@ -39,6 +39,17 @@ def test_a_manifest_is_what_kubernetes_takes(manifest: dict[str, Any]) -> None:
     kubernetes_validate.validate(manifest, "1.35", strict=True)
 
 
+def test_compose_hands_on_every_variable_that_the_shipped_files_read() -> None:
+    shipped = [ROOT / "nsps.yaml", *ROOT.glob("connectors/*.yaml"), *ROOT.glob("pipelines/*.yaml")]
+    read = {
+        name for path in shipped for name in re.findall(r"\$\{(?:secret:)?(\w+)", path.read_text()) if name.isupper()
+    }
+    assert {"WTL_IMSI_REGEXP", "ESPF_PASSWORD"} <= read
+    for part in ("serve", "worker", "migrate"):
+        missing = read - COMPOSE["services"][part]["environment"].keys() - {"NAME", "NAME_FILE"}
+        assert not missing, f"{part} would take the defaults of {missing} in silence"
+
+
 @pytest.mark.parametrize("command", list(our_commands()), ids=" ".join)
 def test_a_container_calls_a_command_there_is_with_options_it_has(command: list[str]) -> None:
     known = typer.main.get_command(cli.commands).commands  # type: ignore[attr-defined]
