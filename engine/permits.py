@@ -53,7 +53,7 @@ class MemoryPermits:
         self._gates: dict[tuple[str, str], _Gate] = {}
 
     def begin(self, connector: Connector, under_way: int, pause: Pause | None) -> None:
-        """Goes on where others left off: so many calls are under way, and `give` will end them; nothing is sent in `pause`."""
+        """Goes on where others left off: so many more calls are under way, which `give` ends; nothing is sent in `pause`."""
         self._gate(connector).go_on(under_way, pause)
 
     def resize(self, connector: Connector) -> None:
@@ -103,7 +103,7 @@ class _Gate:
         self._pause: Pause | None = None
 
     def go_on(self, under_way: int, pause: Pause | None) -> None:
-        self._pause = pause
+        self._pause = pause or self._pause
         if self._slots is not None:
             self._slots -= under_way
 

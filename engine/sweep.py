@@ -82,8 +82,8 @@ class Sweep:
         not_now = {*self._full(), *self._holds.kept}
         back = {*self._holds.coming_back} - not_now
         looks = await self._found(LOOKS, not_now | back)
-        if back and not self._processed_only:
-            looks += await self._found(self._holds.portion(LOOKS), {*self._holds.known} - back | not_now)
+        if back and not self._processed_only and (portion := self._holds.portion(LOOKS)):
+            looks += await self._found(portion, {*self._holds.known} - back | not_now)
         # Right after a clock was set living owners look dead, this one too.
         stalled = [look for look in looks if look.stalled]
         if stalled and self._steady is not None and not await self._steady():

@@ -170,6 +170,20 @@ async def test_what_comes_back_after_a_pause_delays_no_other_pipeline_and_nothin
         assert world.alone == [stalled]
 
 
+async def test_what_comes_back_comes_once_a_second_however_often_the_sweep_looks() -> None:
+    async with swept("p") as world:
+        await world.store.set_hold(Hold(scope="pipeline:p", kind="paused", by="ann", reason="", at=world.clock.now()))
+        paused = [await world.arrive(hinted=False) for _ in range(40)]
+        await world.after(1)
+        await world.store.lift("pipeline:p", world.clock.now())
+        for _ in range(3):  # as it does while another pipeline has a backlog
+            await world.sweep.look()
+        assert world.put == [("p", paused[:1])]
+        await world.after(1)
+        await world.sweep.look()
+        assert world.put == [("p", paused[:1]), ("p", paused[1:3])]
+
+
 async def test_what_a_pause_keeps_delays_no_other_pipeline() -> None:
     async with swept("p", "q") as world:
         await world.store.set_hold(Hold(scope="pipeline:p", kind="paused", by="ann", reason="", at=world.clock.now()))

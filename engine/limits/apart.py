@@ -47,7 +47,11 @@ class Apart:
         part = self._parts.get(key)
         if part is None:
             part = self._parts[key] = self._part(connector, None, processes)
-        return await self._memory.take(part)
+        permit = await self._memory.take(part)
+        now_part = self._parts.get(key, part)
+        if now_part is not part:  # while it waited for its turn another time apart began
+            self._memory.begin(now_part, 1, None)
+        return permit
 
     async def give(self, permit: Permit, reply: Reply | None) -> None:
         """As Permits.give, also of a call that was begun by a share or in an earlier time apart."""

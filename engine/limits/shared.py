@@ -70,6 +70,8 @@ class SharedPermits:
         news = self._gates[permit.connector, permit.identity.partition("/")[0]].news
         news.in_use -= 1
         news.asked_to_pause(reply, self._clock.now())
+        if news.pause is not None and not self.away:
+            self._kick()
 
     async def close(self) -> None:
         """Gives all back."""

@@ -76,7 +76,7 @@ class Holds:
         return self._release.pipelines(self._clock.now())
 
     def portion(self, most: int) -> int:
-        """How many of those that come back may be handed on in this second: few at first, at most `most`."""
+        """How many of those that come back may be handed on in this second: few at first, at most `most`; then none."""
         return self._release.portion(self._clock.now(), most)
 
     @property
@@ -90,7 +90,8 @@ class Holds:
             if connector in self._connectors and not self._is_outdated(hold):
                 await self._store.set_hold(hold)
                 self._set((*self._held, hold))  # or nobody would notice that it was lifted at once
-            self._unwritten.pop(connector, None)
+            if self._unwritten.get(connector) is hold:
+                del self._unwritten[connector]
         self._set(await self._store.holds())
 
     async def hold_refused(self, connector: str, reason: str) -> None:

@@ -44,21 +44,27 @@ class Release:
     def __init__(self) -> None:
         self._began_at: datetime | None = None
         self._pipelines: frozenset[str] = frozenset()
+        self._second = -1
 
     def begin(self, now: datetime, pipelines: Set[str]) -> None:
         """A hold of these pipelines has ended."""
         self._pipelines = self.pipelines(now) | pipelines
         self._began_at = now
+        self._second = -1
 
     def pipelines(self, now: datetime) -> frozenset[str]:
         """Those that come back bit by bit."""
         return self._pipelines if self._lasts(now) else frozenset()
 
     def portion(self, now: datetime, most: int) -> int:
-        """At most this many in this second."""
+        """At most this many; none where this second had its portion."""
         if self._began_at is None or not self._lasts(now):
             return most
-        return int(min(1 << int((now - self._began_at).total_seconds()), most))
+        second = int((now - self._began_at).total_seconds())
+        if second <= self._second:
+            return 0
+        self._second = second
+        return int(min(1 << second, most))
 
     def _lasts(self, now: datetime) -> bool:
         return self._began_at is not None and 0 <= (now - self._began_at).total_seconds() < RAMP_S
