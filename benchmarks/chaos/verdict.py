@@ -10,6 +10,7 @@ from benchmarks.chaos.espf import Sender
 from benchmarks.chaos.ledger import BegunAgain, Effects, Rows
 
 SHOWN = 5
+RECOVERS_WITHIN_S = 15.0
 
 
 @dataclass(slots=True)
@@ -31,9 +32,6 @@ class Found:
         """Notes a problem unless it holds."""
         if not holds:
             self.problems.append(otherwise)
-
-
-RECOVERS_WITHIN_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)

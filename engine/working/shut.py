@@ -54,17 +54,19 @@ class Release:
 
     def pipelines(self, now: datetime) -> frozenset[str]:
         """Those that come back bit by bit."""
-        return self._pipelines if self._lasts(now) else frozenset()
+        return self._pipelines if self._second_of(now) is not None else frozenset()
 
     def portion(self, now: datetime, most: int) -> int:
         """At most this many; none where this second had its portion."""
-        if self._began_at is None or not self._lasts(now):
+        second = self._second_of(now)
+        if second is None:
             return most
-        second = int((now - self._began_at).total_seconds())
         if second <= self._second:
             return 0
         self._second = second
         return int(min(1 << second, most))
 
-    def _lasts(self, now: datetime) -> bool:
-        return self._began_at is not None and 0 <= (now - self._began_at).total_seconds() < RAMP_S
+    def _second_of(self, now: datetime) -> int | None:
+        """From 0; None when it is over, also where the clock was set back to before it began."""
+        passed_s = -1.0 if self._began_at is None else (now - self._began_at).total_seconds()
+        return int(passed_s) if 0 <= passed_s < RAMP_S else None
